@@ -129,7 +129,13 @@ export interface FallbackConfig {
 /** The source of the private key of an actor. */
 export type KeySource =
   | { readonly kind: 'agent' }
-  | { readonly kind: 'file'; readonly path: string; readonly passphraseFile: string | undefined };
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      readonly passphraseFile: string | undefined;
+      /** In a check outside the unit: the credential that the unit will load from `path`. */
+      readonly futureCredential?: string;
+    };
 
 export type TunnelConfig = TunnelSettings & TunnelDestination;
 

@@ -60,6 +60,12 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     ]) {
       expect(stdout).toContain(part);
     }
+    // The key is where the unit will load the credential from.
+    const doctor = await node.mesh('doctor', '--no-listen', '--config', yaml);
+    expect([doctor.code, doctor.stdout]).toEqual([
+      0,
+      expect.stringContaining('from /etc/fleet-mesh/keys/id, which the unit loads as credential:key_id'),
+    ]);
     expect(await node.traces()).toEqual(traces);
     expect(await states()).toEqual(BEFORE);
   });
@@ -86,13 +92,13 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     // As a new user does who has not moved the key out of the home: the unit of fleet-mesh sees no homes.
     const imported = await node.mesh('import', 'ssh-unit', '/etc/systemd/system/fleet-hub.service');
     expect([imported.code, imported.stderr]).toEqual([0, '']);
-    expect(imported.stdout).toContain('`install -D -m 600 -t /etc/fleet-mesh/keys/ /root/.ssh/id`');
+    expect(imported.stdout).toContain('`install -D -m 600 /root/.ssh/id /etc/fleet-mesh/keys/root-id`');
     const endpoint = `endpoint: { listen: "127.0.0.1:${node.endpointPort}" }\n`;
     node.box.write('/root/imported.yaml', `${imported.stdout}${endpoint}`);
     const { code, stderr } = await node.mesh('install', '--config', '/root/imported.yaml');
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /permission denied \[host_key_unknown\]\n +fix: .*`install -D -m 644 -t \/etc\/fleet-mesh\//,
+      /permission denied \[host_key_unknown\]\n +fix: .*`install -D -m 644 \S+ \/etc\/fleet-mesh\/root-/,
     );
     expect(await states()).toEqual(BEFORE);
     expect(await node.traces()).toEqual(traces);

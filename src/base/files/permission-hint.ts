@@ -1,5 +1,3 @@
-import { basename } from 'node:path';
-
 /** Homes, which the system unit does not see (ProtectHome=). */
 const HOME = /^\/(home|root)\//;
 
@@ -14,12 +12,23 @@ export function permissionHint(path: string, kind: 'key' | 'known_hosts'): strin
   return isInHome(path) ? `${readable} ${homeHint(path, kind)}` : readable;
 }
 
-/** How a file gets from a home to where the system unit reads it. `name`: another name for the copy. Pure. */
-export function homeHint(path: string, kind: 'key' | 'known_hosts', name = basename(path)): string {
-  const [mode, directory, written] =
+/** How a file gets from a home to where the system unit reads it. Pure. */
+export function homeHint(path: string, kind: 'key' | 'known_hosts'): string {
+  const name = copyName(path);
+  const [mode, copy, written] =
     kind === 'key'
-      ? ['600', '/etc/fleet-mesh/keys/', `key: credential:key_${name}`]
-      : ['644', '/etc/fleet-mesh/', `known_hosts: /etc/fleet-mesh/${name}`];
-  const copy = name === basename(path) ? `-t ${directory} ${path}` : `${path} ${directory}${name}`;
-  return `The system unit reads no home directory: run \`install -D -m ${mode} ${copy}\`, and write \`${written}\`.`;
+      ? ['600', `/etc/fleet-mesh/keys/${name}`, `key: credential:key_${name}`]
+      : ['644', `/etc/fleet-mesh/${name}`, `known_hosts: /etc/fleet-mesh/${name}`];
+  return `The system unit reads no home directory: run \`install -D -m ${mode} ${path} ${copy}\`, and write \`${written}\`.`;
+}
+
+/**
+ * The name of the copy of a file in a home: ops-id for /home/ops/.ssh/id. Two users have files of one name, and so have two
+ * directories of a user. Only characters that a credential name may have. Pure.
+ */
+function copyName(path: string): string {
+  return path
+    .replace(/^\/(home\/)?/, '')
+    .replace('/.ssh/', '/')
+    .replace(/[^\w@:.-]+/g, '-');
 }

@@ -42,7 +42,7 @@ export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepar
       : {
           step: 'credential',
           verdict: 'ok',
-          detail: [type.replaceAll('_', ' '), fingerprint].filter(Boolean).join(' '),
+          detail: [type.replaceAll('_', ' '), fingerprint, futureOf(actor)].filter(Boolean).join(' '),
         },
   ];
   if (over && !over.hop.session) {
@@ -59,6 +59,12 @@ export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepar
     walk.fail(error);
     return { findings: inOrder([...local, ...walk.findings]), session: undefined };
   }
+}
+
+/** The unit reads the key elsewhere than this check: a person must not look for the other file. */
+function futureOf({ key }: ActorConfig): string | undefined {
+  if (key.kind !== 'file' || key.futureCredential === undefined) return undefined;
+  return `from ${key.path}, which the unit loads as credential:${key.futureCredential}`;
 }
 
 /** The network first: a misspelt name is no reason to look for a host key. */

@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { homeHint, isInHome } from '../../base/files/permission-hint.ts';
 import { checkCommands } from '../../config/check/commands.ts';
 import { checkListeners } from '../../config/check/listeners.ts';
@@ -47,8 +46,6 @@ class Translation {
   readonly #actors = new Map<string, ActorDraft>();
   readonly #tunnels = new Map<string, TunnelDraft>();
   readonly #remarks: Remark[] = [];
-  /** Copies of files in homes, by kind and name: two users may have files of one name. */
-  readonly #copies = new Map<string, string>();
 
   constructor(jumps: ReadonlyMap<string, SshEntry>) {
     this.#jumps = jumps;
@@ -240,16 +237,9 @@ class Translation {
     const path = entry.home === undefined ? expanded : expanded.replace(/^~(?=\/)/, entry.home);
     if (entry.system === true && isInHome(path)) {
       const kind = keyword === 'IdentityFile' ? 'key' : 'known_hosts';
-      say(note(homeHint(path, kind, this.#copyOf(path, kind, entry.localUser))));
+      say(note(homeHint(path, kind)));
     }
     return path;
-  }
-
-  #copyOf(path: string, kind: string, user: string): string {
-    const plain = basename(path);
-    const name = (this.#copies.get(`${kind} ${plain}`) ?? path) === path ? plain : `${user}-${plain}`;
-    this.#copies.set(`${kind} ${name}`, path);
-    return name;
   }
 
   /** Why `check` would refuse the tunnel beside the tunnels so far. */

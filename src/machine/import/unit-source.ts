@@ -1,13 +1,23 @@
 import { readdir, readFile, realpath } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { readRegular } from '../../base/files/regular-file.ts';
 import { NotTranslatable } from './entry.ts';
 
 /** systemd.unit(5), UNIT FILE LOAD PATH: a unit has its drop-ins in every one of them, the first path wins. */
-const LOAD_PATHS = {
-  system: ['/etc/systemd/system', '/run/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system'],
-  user: ['/etc/systemd/user', '/run/systemd/user', '/usr/local/lib/systemd/user', '/usr/lib/systemd/user'],
-};
+function loadPaths(home: string) {
+  return {
+    system: ['/etc/systemd/system', '/run/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system'],
+    user: [
+      join(home, '.config/systemd/user'),
+      '/etc/systemd/user',
+      '/run/systemd/user',
+      join(home, '.local/share/systemd/user'),
+      '/usr/local/lib/systemd/user',
+      '/usr/lib/systemd/user',
+    ],
+  };
+}
 
 /**
  * The text of a unit with its drop-ins in the order of systemd. An instance without a file of its own, such as
@@ -47,11 +57,15 @@ async function textOf(path: string, other?: string): Promise<string> {
 
 /** NAME.d/*.conf, also of the template and of every dash prefix: foo-.service.d for foo-bar.service. */
 async function dropInsOf(directory: string, names: readonly string[]): Promise<string[]> {
-  const around = Object.values(LOAD_PATHS).find((paths) => paths.includes(directory)) ?? [];
+  // A unit file in a home belongs to the manager of that user.
+  const [, home = homedir()] = /^(.+)\/\.(?:config|local\/share)\/systemd\/user$/.exec(directory) ?? [];
+  // Where /lib is a link, the path has two spellings.
+  const real = await realpath(directory).catch(() => directory);
+  const around = Object.values(loadPaths(home)).find((paths) => paths.includes(directory) || paths.includes(real));
   const folders = [...new Set([...names, ...names.flatMap(prefixesOf), 'service'])];
   const found = new Map<string, string>();
   for (const folder of folders) {
-    for (const place of new Set([directory, ...around])) {
+    for (const place of around ?? [directory]) {
       const files = await readdir(join(place, `${folder}.d`)).catch(() => []);
       for (const file of files)
         if (file.endsWith('.conf') && !found.has(file)) found.set(file, join(place, `${folder}.d`, file));

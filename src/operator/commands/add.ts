@@ -6,6 +6,7 @@ import { NotReplaced, replaceFile } from '../../base/files/replace-file.ts';
 import { printable } from '../../base/text/printable.ts';
 import { shellWord } from '../../config/command-line.ts';
 import type { Config } from '../../config/config.ts';
+import { withCredentialSources } from '../../config/credential-source.ts';
 import { readDocument } from '../../config/document.ts';
 import { insertEntry } from '../../config/insert-entry.ts';
 import { parseConfig } from '../../config/load.ts';
@@ -137,7 +138,8 @@ function keyPath(identity: string | undefined, home: string): string | undefined
   return below.startsWith('..') ? path : `~/${below}`;
 }
 
-function meet({ config, additions }: Change, options: AddOptions, io: AddIo): Promise<Stranger[]> {
+function meet(change: Change, options: AddOptions, io: AddIo): Promise<Stranger[]> {
+  const config = withCredentialSources(change.config);
   const prepare = lookFor(config, options.tryCertCommand, io);
   const accept = async (stranger: Stranger) => {
     const { address, port, knownHosts, keyType, fingerprint } = stranger;
@@ -154,7 +156,7 @@ function meet({ config, additions }: Change, options: AddOptions, io: AddIo): Pr
     if (answer === 'yes' || answer === fingerprint) return;
     throw new Refused(EXIT.failed, 'the host key was not accepted', 'Nothing was changed.');
   };
-  return meetHosts(config, additions.tunnel, { prepare, accept }, io.signal);
+  return meetHosts(config, change.additions.tunnel, { prepare, accept }, io.signal);
 }
 
 async function write({ path, before, text, additions }: Change): Promise<void> {

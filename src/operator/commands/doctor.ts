@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pidOf } from '../../base/process/identity.ts';
 import { unknownNames } from '../../base/text/unknown-name.ts';
 import type { ActorConfig, Config } from '../../config/config.ts';
+import { KEYS_OF_THE_UNIT, withCredentialSources } from '../../config/credential-source.ts';
 import { loadConfig } from '../../config/load.ts';
 import { outsideOfUnit } from '../../config/paths.ts';
 import { ConfigError, showProblem } from '../../config/problem.ts';
@@ -35,14 +36,17 @@ export interface DoctorOptions {
 /**
  * `fleet-mesh doctor [HOST|NAME]`: checks every link from DNS to the target, as the current user and without the
  * daemon. Logs in once for each (host, actor). Changes nothing.
+ *
+ * @param keys where the system unit loads its credentials from
  */
 export async function doctor(
   options: DoctorOptions,
   io: CommandIo & { readonly signal: AbortSignal; readonly env: NodeJS.ProcessEnv },
+  keys = KEYS_OF_THE_UNIT,
 ): Promise<ExitCode> {
   let config: Config;
   try {
-    config = await loadConfig(options.config, outsideOfUnit(io.env, options.config));
+    config = withCredentialSources(await loadConfig(options.config, outsideOfUnit(io.env, options.config)), keys);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     if (options.json) io.out(`${JSON.stringify({ ok: false, problems: error.problems }, null, 2)}\n`);

@@ -1,4 +1,5 @@
 import { hostname, userInfo } from 'node:os';
+import { resolve } from 'node:path';
 import { readRegular } from '../../base/files/regular-file.ts';
 import { printable } from '../../base/text/printable.ts';
 import { parseConfig } from '../../config/load.ts';
@@ -37,7 +38,8 @@ export async function importUnits(files: readonly string[], options: ImportOptio
   const harvest: Harvest = { entries: [], jumps: new Map(), failures: [] };
   const user = userInfo().username;
   const context = { hostname: hostname(), user, homes: await homesOf() };
-  for (const file of files) {
+  // The directory of a unit says whether the unit is one of the system.
+  for (const file of files.map((each) => resolve(each))) {
     try {
       const found = await entriesOfUnit(file, await readUnitText(file), context, options.sshConfig);
       for (const entry of found.entries) harvest.entries.push(await withUsualFiles(entry));

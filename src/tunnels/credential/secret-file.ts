@@ -1,9 +1,10 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { TunnelError } from '../../base/errors.ts';
 import { homeHint, isInHome, permissionHint } from '../../base/files/permission-hint.ts';
 import { shellWord } from '../../config/command-line.ts';
+import { sourceOfCredential } from '../../config/credential-source.ts';
 
 /** Far above any key or passphrase; limits the read when the path is wrong. */
 const MAX_BYTES = 64 * 1024;
@@ -24,12 +25,31 @@ function unreadable(label: Label, path: string, reason: string, cause?: unknown,
   return new TunnelError('key_unreadable', `${label} ${path} ${reason}`, { cause, ...(hint && { hint }) });
 }
 
-function openFailure(label: Label, path: string, error: unknown): TunnelError {
+function openFailure(
+  label: Label,
+  path: string,
+  error: unknown,
+  credentialsDirectory: string | undefined,
+): TunnelError {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT' || code === 'ENOTDIR') return unreadable(label, path, 'does not exist', error);
-  if (code === 'EACCES' || code === 'EPERM')
-    return unreadable(label, path, 'cannot be read: permission denied', error, permissionHint(path, 'key'));
+  const isCredential = dirname(path) === credentialsDirectory;
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    const hint = isCredential ? missingCredential(label, basename(path)) : undefined;
+    return unreadable(label, path, 'does not exist', error, hint);
+  }
+  if (code === 'EACCES' || code === 'EPERM') {
+    const hint = isCredential ? 'Only root and the unit read a credential of the unit.' : permissionHint(path, 'key');
+    return unreadable(label, path, 'cannot be read: permission denied', error, hint);
+  }
   return unreadable(label, path, `cannot be opened (${String(code)})`, error);
+}
+
+/** Outside the unit, only root sees the file that the unit loads. */
+function missingCredential(label: Label, name: string): string {
+  const source = sourceOfCredential(name);
+  return source === undefined
+    ? `Only the unit has this credential. Its drop-in needs LoadCredential=${name}:PATH.`
+    : `Copy the ${label} to ${source}: the unit loads the file when it starts. Only root can test the file before.`;
 }
 
 /**
@@ -100,7 +120,7 @@ export async function readSecretFile(
 ): Promise<SecretFile> {
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
-    throw openFailure(label, path, error);
+    throw openFailure(label, path, error, credentialsDirectory);
   });
   try {
     const stats = await file.stat();

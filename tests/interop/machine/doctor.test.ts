@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LinkFindings } from '../../../src/machine/doctor/finding.ts';
@@ -38,10 +38,12 @@ interface Patient {
   readonly tunnel?: Record<string, unknown>;
   readonly tryCertCommand?: boolean;
   readonly extra?: Record<string, unknown>;
+  /** Where the unit loads its credentials from. */
+  readonly keys?: string;
 }
 
 async function examine(
-  { on = sshd, host = {}, actor = {}, tunnel = {}, tryCertCommand = false, extra = {} }: Patient,
+  { on = sshd, host = {}, actor = {}, tunnel = {}, tryCertCommand = false, extra = {}, keys }: Patient,
   ...args: '--json'[]
 ) {
   using temp = tempDir('doctor');
@@ -59,7 +61,7 @@ async function examine(
     stdout += text;
   };
   const io = { out, err: () => {}, signal: new AbortController().signal, env: process.env };
-  const code = await doctor({ name: undefined, config, tryCertCommand, listen: true, json: true }, io);
+  const code = await doctor({ name: undefined, config, tryCertCommand, listen: true, json: true }, io, keys);
   return { code, stdout, stderr: '' };
 }
 
@@ -210,6 +212,23 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
     expect(failed[0]?.detail).toMatch(
       new RegExp(`127\\.0\\.0\\.1:${echo.port} is held by .+ \\(pid ${process.pid}\\)`),
     );
+  });
+
+  it('logs in with the key that the unit will load, and names the copy that is missing', async () => {
+    using temp = tempDir('keys');
+    const ask = () => examine({ actor: { key: 'credential:key_ops' }, keys: temp.path }, '--json');
+    const seen = ({ stdout }: { stdout: string }) =>
+      (JSON.parse(stdout) as { links: LinkFindings[] }).links
+        .flatMap(({ findings }) => findings)
+        .find(({ step }) => step === 'credential');
+    const missing = await ask();
+    expect(missing.code).toBe(1);
+    expect(seen(missing)?.error?.hint).toContain('Copy the private key to /etc/fleet-mesh/keys/ops');
+    copyFileSync(sshd.clientKeyFile, join(temp.path, 'ops'));
+    chmodSync(join(temp.path, 'ops'), 0o600);
+    const found = await ask();
+    expect(found.code).toBe(0);
+    expect(seen(found)?.detail).toContain(`from ${join(temp.path, 'ops')}, which the unit loads as credential:key_ops`);
   });
 
   it('offers a rejected credential once for any number of tunnels', async () => {

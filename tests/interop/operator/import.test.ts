@@ -149,6 +149,28 @@ describe('import of a unit with settings elsewhere', () => {
     expect(config.hosts.has('old')).toBe(false);
   });
 
+  it('reads the drop-ins of every directory of a user, and prefers those of the first directory', async () => {
+    const home = tempDir('import').path;
+    const file = write('.local/share/systemd/user/t.service', unit('ssh -N -i /k -L 1:a:1 $TO'), home);
+    for (const [place, host] of [
+      ['.local/share', 'old'],
+      ['.config', 'new'],
+    ])
+      write(`${place}/systemd/user/t.service.d/to.conf`, `[Service]\nEnvironment=TO=u@${host}\n`, home);
+    expect((await units([file])).tunnels).toMatchObject([{ host: 'new' }]);
+  });
+
+  it('translates a unit of the system alike by its name in the current directory and by its absolute path', async () => {
+    const file = write('systemd/system/t.service', unit('ssh -N -L 1:a:1 u@h'));
+    const absolute = await units([file]);
+    const before = process.cwd();
+    process.chdir(join(file, '..'));
+    const relative = await units(['t.service']).finally(() => process.chdir(before));
+    expect(relative.said).toMatch(/-m 600 \/root\/\.ssh\/(\w+) \/etc\/fleet-mesh\/keys\/root-\1`/);
+    expect(relative.said).toBe(absolute.said);
+    expect([relative.config.hosts, relative.config.actors]).toEqual([absolute.config.hosts, absolute.config.actors]);
+  });
+
   it('reads variables of EnvironmentFile=, and takes an instance from its template', async () => {
     const directory = tempDir('import').path;
     write('db.env', '# a comment\nREMOTE="u@192.0.2.4"\nFORWARDS=-L 1:a:1 -L 2:b:2\n', directory);

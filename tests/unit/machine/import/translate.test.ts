@@ -79,8 +79,8 @@ describe(translate, () => {
         .filter((text) => text.includes('reads no home'));
     // Two users have files of one name.
     expect(said(true)).toEqual([
-      expect.stringContaining('-t /etc/fleet-mesh/keys/ /home/a/.ssh/id`, and write `key: credential:key_id`'),
-      expect.stringContaining('-t /etc/fleet-mesh/ /home/a/.ssh/known`'),
+      expect.stringContaining('/home/a/.ssh/id /etc/fleet-mesh/keys/a-id`, and write `key: credential:key_a-id`'),
+      expect.stringContaining('write `known_hosts: /etc/fleet-mesh/a-known`'),
       expect.stringContaining('/home/b/.ssh/id /etc/fleet-mesh/keys/b-id`, and write `key: credential:key_b-id`'),
       expect.stringContaining('write `known_hosts: /etc/fleet-mesh/b-known`'),
     ]);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkExposure } from '../../../../src/tunnels/credential/secret-file.ts';
+import { checkExposure, readSecretFile } from '../../../../src/tunnels/credential/secret-file.ts';
 
 const US = 1000;
 const check = (mode: number, uid: number, gid: number, credentials?: string) =>
@@ -35,7 +35,7 @@ test('rejects the file of another user', () => {
 test('leaves the file in a home to its user, and names the copy', () => {
   const stats = { mode: 0o100_600, uid: 1001, gid: 1001 };
   const { hint } = checkExposure('private key', '/home/ops/.ssh/id', stats, 0, undefined) ?? {};
-  expect(hint).toContain('`install -D -m 600 -t /etc/fleet-mesh/keys/ /home/ops/.ssh/id`');
+  expect(hint).toContain('`install -D -m 600 /home/ops/.ssh/id /etc/fleet-mesh/keys/ops-id`');
   expect(hint).not.toContain('chown');
 });
 
@@ -60,4 +60,15 @@ test.each([
   ['open to all', 0o444, 0, 0, '/run/credentials/u.service', false],
 ])('decides about a systemd credential file (0440 root:root) %s', (_, mode, uid, gid, directory, accepted) => {
   expect(check(mode, uid, gid, directory) === undefined).toBe(accepted);
+});
+
+test.each([
+  ['from the directory of keys', 'key_ops', 'Copy the private key to /etc/fleet-mesh/keys/ops'],
+  ['from a drop-in', 'ops', 'needs LoadCredential=ops:PATH'],
+])('names the fix for a credential that the unit loads %s', async (_, name, hint) => {
+  const directory = '/run/credentials/nowhere.service';
+  await expect(readSecretFile('private key', `${directory}/${name}`, directory)).rejects.toMatchObject({
+    code: 'key_unreadable',
+    hint: expect.stringContaining(hint),
+  });
 });
