@@ -38,10 +38,12 @@ export async function importUnits(files: readonly string[], options: ImportOptio
   const harvest: Harvest = { entries: [], jumps: new Map(), failures: [] };
   const user = userInfo().username;
   const context = { hostname: hostname(), user, homes: await homesOf() };
+  // ssh -G of another user runs elsewhere.
+  const sshConfig = options.sshConfig && resolve(options.sshConfig);
   // The directory of a unit says whether the unit is one of the system.
   for (const file of files.map((each) => resolve(each))) {
     try {
-      const found = await entriesOfUnit(file, await readUnitText(file), context, options.sshConfig);
+      const found = await entriesOfUnit(file, await readUnitText(file), context, sshConfig);
       for (const entry of found.entries) harvest.entries.push(await withUsualFiles(entry));
       harvest.failures.push(...found.failures);
     } catch (error) {
