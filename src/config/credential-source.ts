@@ -1,10 +1,8 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { KEYS_OF_THE_UNIT } from '../base/files/permission-hint.ts';
 import type { ActorConfig, CertCommandConfig, Config, HostConfig, KeySource } from './config.ts';
 import { CREDENTIALS_OF_THE_UNIT } from './paths.ts';
-
-/** LoadCredential=key:DIRECTORY of the system unit: each FILE in the directory is the credential key_FILE. */
-export const KEYS_OF_THE_UNIT = '/etc/fleet-mesh/keys';
 
 /** The file that the system unit loads as the credential; undefined: a drop-in may load the credential from anywhere. Pure. */
 export function sourceOfCredential(name: string, keys = KEYS_OF_THE_UNIT): string | undefined {

@@ -1,3 +1,6 @@
+/** LoadCredential=key:DIRECTORY of the system unit: each FILE in the directory is the credential key_FILE. */
+export const KEYS_OF_THE_UNIT = '/etc/fleet-mesh/keys';
+
 /** Homes, which the system unit does not see (ProtectHome=). */
 const HOME = /^\/(home|root)\//;
 
@@ -17,7 +20,7 @@ export function homeHint(path: string, kind: 'key' | 'known_hosts'): string {
   const name = copyName(path);
   const [mode, copy, written] =
     kind === 'key'
-      ? ['600', `/etc/fleet-mesh/keys/${name}`, `key: credential:key_${name}`]
+      ? ['600', `${KEYS_OF_THE_UNIT}/${name}`, `key: credential:key_${name}`]
       : ['644', `/etc/fleet-mesh/${name}`, `known_hosts: /etc/fleet-mesh/${name}`];
   return `The system unit reads no home directory: run \`install -D -m ${mode} ${path} ${copy}\`, and write \`${written}\`.`;
 }

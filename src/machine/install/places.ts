@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { KEYS_OF_THE_UNIT } from '../../base/files/permission-hint.ts';
 
 /** Who runs the daemon: the system manager with its own user, or the manager of the user who installs it. */
 export type Scope = 'system' | 'user';
@@ -47,7 +48,7 @@ export function systemPlaces(): Places {
     passingUnits: '/run/systemd/system',
     configDirectory: '/etc/fleet-mesh',
     config: '/etc/fleet-mesh/tunnels.yaml',
-    keys: '/etc/fleet-mesh/keys',
+    keys: KEYS_OF_THE_UNIT,
     sysusers: '/etc/sysusers.d/fleet-mesh.conf',
     tmpfiles: '/etc/tmpfiles.d/fleet-mesh.conf',
     state: ['/var/lib/fleet-mesh'],

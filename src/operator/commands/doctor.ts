@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KEYS_OF_THE_UNIT } from '../../base/files/permission-hint.ts';
 import { pidOf } from '../../base/process/identity.ts';
 import { unknownNames } from '../../base/text/unknown-name.ts';
 import type { ActorConfig, Config } from '../../config/config.ts';
-import { KEYS_OF_THE_UNIT, withCredentialSources } from '../../config/credential-source.ts';
+import { withCredentialSources } from '../../config/credential-source.ts';
 import { loadConfig } from '../../config/load.ts';
 import { outsideOfUnit } from '../../config/paths.ts';
 import { ConfigError, showProblem } from '../../config/problem.ts';

@@ -29,9 +29,7 @@ export function verdictOn(
   return validBefore !== undefined && now >= validBefore ? onExpiry : 'keep';
 }
 
-/**
- * Carries out the verdicts on a link's sessions. Returns why a session left its service, if one did.
- */
+/** Carries out the verdicts on a link's sessions. Returns why a session left its service, if one did. */
 export function endOverdue(
   roster: Roster,
   actor: ActorConfig,

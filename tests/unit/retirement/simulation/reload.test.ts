@@ -1,29 +1,25 @@
 import { expect, it } from 'vitest';
 import { seededRandom } from '../../../../scripts/chaos-run/random.ts';
 import { HUB, QUIET_MS, type Variant } from '../../../support/simulation/fleet.ts';
+import { give } from '../../../support/simulation/give.ts';
 import { CUTOVER, RETIRE } from '../../../support/simulation/operator.ts';
 import { World } from '../../../support/simulation/world.ts';
 
 /** A hub that was cut over and retired, after a reload; and after a restart that follows at once. */
 async function retiredThen(variant: Variant) {
   await using world = new World({ random: seededRandom(1) });
-  const { clock, operator } = world;
-  const give = async (what: string, request: Record<string, unknown>) => {
-    const { reply } = operator.send(what, request);
-    await clock.run(5_000);
-    expect(await reply).toMatchObject({ ok: true });
-  };
+  const { clock } = world;
   const standing = () => {
     const { node } = world;
     const { state, route } = node.snapshot().tunnels.find(({ name }) => name === HUB) ?? {};
     return { retired: node.retirement.retired.of(HUB) !== undefined, state, route };
   };
   await world.start();
-  await give('cutover', CUTOVER);
+  await give(world, 'cutover', CUTOVER);
   await clock.run(QUIET_MS);
-  await give('retire', RETIRE);
+  await give(world, 'retire', RETIRE);
   world.file = variant;
-  await give('reload', { command: 'reload' });
+  await give(world, 'reload', { command: 'reload' });
   const reloaded = standing();
   await world.restart('kill', 0);
   await clock.run(5_000);
@@ -45,17 +41,12 @@ it.each<[string, Variant, object]>([
 async function verdictsAround(variant: Variant) {
   await using world = new World({ random: seededRandom(1) });
   const { clock, operator } = world;
-  const give = async (what: string, request: Record<string, unknown>) => {
-    const { reply } = operator.send(what, request);
-    await clock.run(5_000);
-    expect(await reply).toMatchObject({ ok: true });
-  };
   const verdict = () => {
     const { verdict: name, unknowns } = world.node.answer(HUB) ?? {};
     return [name, ...(unknowns ?? []).map(({ code }) => code)];
   };
   await world.start();
-  await give('cutover', CUTOVER);
+  await give(world, 'cutover', CUTOVER);
   await clock.run(QUIET_MS);
   const before = verdict();
   world.file = variant;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../../scripts/chaos-run/random.ts';
 import { HUB } from '../../../support/simulation/fleet.ts';
+import { give } from '../../../support/simulation/give.ts';
 import { CUTOVER, RETIRE } from '../../../support/simulation/operator.ts';
 import { STATE } from '../../../support/simulation/tamper.ts';
 import { World } from '../../../support/simulation/world.ts';
@@ -44,17 +45,12 @@ function damage({ disk }: World, file: string, how: Damage): void {
 /** A hub that is cut over and retired, then a damage while no daemon runs, then the next daemon. */
 async function lossOf(file: string, how: Damage) {
   await using world = new World({ random: seededRandom(1) });
-  const { clock, operator } = world;
-  const give = async (what: string, request: Record<string, unknown>) => {
-    const { reply } = operator.send(what, request);
-    await clock.run(5_000);
-    expect(await reply).toMatchObject({ ok: true });
-  };
+  const { clock } = world;
   await world.start();
   await clock.run(2_000);
-  await give('cutover', CUTOVER);
+  await give(world, 'cutover', CUTOVER);
   await clock.run(15_000);
-  await give('retire', RETIRE);
+  await give(world, 'retire', RETIRE);
   await world.restart('clean', 0, () => damage(world, file, how));
   await clock.run(9_000);
   const { node, disk } = world;

@@ -82,7 +82,7 @@ describe('the record of a static key', () => {
   });
 
   test.each(DAMAGES)(
-    'begins anew when the file is %s, and says that earlier uses are unknown',
+    'starts a new record when the file is %s, and says that earlier uses are unknown',
     async (what, damage) => {
       const before = Date.now();
       const { directory, path } = stateWith('static-key.json', `${JSON.stringify(NEEDED)}\n`, damage);
