@@ -8,7 +8,7 @@ const lock = z.looseObject({
   packages: z.record(z.string(), z.looseObject({ version: z.string().optional() })),
 });
 
-/** The version of the checkout. Throws if package.json, package-lock.json and CHANGELOG.md and the example for Ansible do not agree. */
+/** The version of the checkout. Throws if package.json, package-lock.json, CHANGELOG.md and the example for Ansible do not agree. */
 export function releaseVersion(checkout: string): string {
   const text = (name: string) => readFileSync(join(checkout, name), 'utf8');
   const { version } = manifest.parse(JSON.parse(text('package.json')));
