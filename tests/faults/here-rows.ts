@@ -101,8 +101,7 @@ export const HERE_ROWS: readonly FaultRow[] = [
     },
     during: { link: 'up', tunnel: 'up', reloaded: true, withinMs: 3_000 },
     whileBroken: async ({ mesh }) => {
-      const { last_error, reason } = await mesh.waitForTunnel('down', 'late');
-      if (last_error?.code !== 'listen_in_use') throw new Error(`it says ${last_error?.code}: ${reason}`);
+      await mesh.waitForDown('listen_in_use', 'late');
     },
     heal: async (stage) => {
       await squatters.get(stage)?.stop();

@@ -56,9 +56,8 @@ export const REMOTE_ROWS: readonly FaultRow[] = [
     },
     during: { link: 'up', tunnel: 'up', reloaded: true, withinMs: 3_000 },
     whileBroken: async ({ mesh }) => {
-      const { last_error, reason } = await mesh.waitForTunnel('down', 'late');
-      if (last_error?.code !== 'remote_listen_in_use' || !/^another listener holds/.test(reason ?? ''))
-        throw new Error(`it says ${last_error?.code}: ${reason}`);
+      const { reason } = await mesh.waitForDown('remote_listen_in_use', 'late');
+      if (!/^another listener holds/.test(reason ?? '')) throw new Error(`it says: ${reason}`);
     },
     heal: async (stage) => {
       await strangers.get(stage)?.stop();

@@ -100,8 +100,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh run', { concurrent: true }, () => {
       tunnels: { taken: { target: echo.port, listen: squatter.port, production: true }, free: { target: echo.port } },
     });
     try {
-      const taken = await mesh.waitForTunnel('down', 'taken');
-      expect(taken.last_error).toMatchObject({ code: 'listen_in_use' });
+      const taken = await mesh.waitForDown('listen_in_use', 'taken');
       expect(mesh.daemon.records()).toContainEqual(
         expect.objectContaining({ event: 'tunnel.state', tunnel: 'taken', to: 'down', code: 'listen_in_use' }),
       );

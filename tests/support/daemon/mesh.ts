@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ErrorCode } from '../../../src/base/errors.ts';
 import type { Status, TunnelStatus } from '../../../src/telemetry/status/status.ts';
 import { type HttpAnswer, httpGet } from '../clients/http-get.ts';
 import { type FleetConfig, writeFleetConfig } from '../fakes/fleet-config.ts';
@@ -49,6 +50,11 @@ export interface Mesh extends AsyncDisposable {
   waitFor(predicate: (status: Status) => boolean, ms?: number): Promise<Status>;
   /** Waits until the tunnel (default: the first one) has the state, and returns the tunnel. */
   waitForTunnel(state: TunnelStatus['state'], name?: string, ms?: number): Promise<TunnelStatus>;
+  /**
+   * Waits until the tunnel (default: the first one) is `down` for this reason, and returns the tunnel.
+   * The state alone is not enough after a start: a tunnel is `down` before its first attempt to listen.
+   */
+  waitForDown(code: ErrorCode, name?: string, ms?: number): Promise<TunnelStatus>;
   /** SIGHUP, and waits for the outcome. */
   reload(): Promise<Status>;
   /** Waits until the endpoint answers on another port. */
@@ -66,6 +72,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const endpointPort = await freePort();
   const ports = new Map<string, number>();
   let plan: MeshChange = options;
+  const first = () => Object.keys(plan.tunnels)[0] ?? '';
 
   const write = async (change: Partial<MeshChange>): Promise<string> => {
     plan = { ...plan, ...change };
@@ -104,8 +111,12 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     endpointPort,
     port: (tunnel) => ports.get(tunnel) ?? 0,
     waitFor,
-    waitForTunnel: async (state, name = Object.keys(plan.tunnels)[0] ?? '', ms?) =>
+    waitForTunnel: async (state, name = first(), ms?) =>
       tunnelOf(await waitFor((status) => findTunnel(status, name)?.state === state, ms), name),
+    waitForDown: async (code, name = first(), ms?) => {
+      const isDown = (tunnel?: TunnelStatus) => tunnel?.state === 'down' && tunnel.last_error?.code === code;
+      return tunnelOf(await waitFor((status) => isDown(findTunnel(status, name)), ms), name);
+    },
     reload: async () => {
       const before = (await daemon.status()).config.last_reload?.at.getTime();
       daemon.signal('SIGHUP');

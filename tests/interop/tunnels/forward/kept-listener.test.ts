@@ -74,9 +74,8 @@ describe.skipIf(!here)('a remote tunnel over a server that releases no address',
       tunnels: { far: { direction: 'remote', listen: `0.0.0.0:${port}`, target: echo.port } },
     });
     await mesh.waitFor(hasSessions(2));
-    const wrong = await mesh.waitForTunnel('down');
+    const wrong = await mesh.waitForDown('remote_listen_denied');
     expect(wrong.last_error).toMatchObject({
-      code: 'remote_listen_denied',
       message: expect.stringContaining('loopback'),
       hint: expect.stringContaining('Start dropbear with -a'),
     });

@@ -72,13 +72,13 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a far side that says no', (
     ['AllowTcpForwarding no', 'remote_listen_denied', 'forbids us to test'],
     ['AllowTcpForwarding local', 'remote_listen_denied', 'no other program listens there'],
     ['PermitListen 127.0.0.1:1', 'remote_listen_denied', 'no other program listens there'],
-  ])('refuses with %s, which shows as %s', async (line, code, words) => {
+  ] as const)('refuses with %s, which shows as %s', async (line, code, words) => {
     await using sshd = await startSshd({ extraConfig: [line] });
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { back: remote(echo.port) } });
-    const status = await mesh.waitFor((each) => findTunnel(each, 'back')?.last_error?.code === code);
-    expect(tunnelOf(status, 'back')).toMatchObject({ state: 'down', reason: expect.stringContaining(words) });
-    expect(tunnelOf(status, 'back').last_error?.hint).toContain('AllowTcpForwarding');
+    const back = await mesh.waitForDown(code);
+    expect(back).toMatchObject({ reason: expect.stringContaining(words) });
+    expect(back.last_error?.hint).toContain('AllowTcpForwarding');
     // A refusal by the host is no reason to restart this daemon.
     expect((await mesh.daemon.get('/readyz')).status).toBe(200);
   });
@@ -88,14 +88,11 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a far side that says no', (
     await using echo = await startEcho();
     await using other = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { back: remote(echo.port, { listen: other.port }) } });
-    const status = await mesh.waitFor((each) => findTunnel(each, 'back')?.last_error?.code === 'remote_listen_in_use');
-    expect(tunnelOf(status, 'back')).toMatchObject({
-      state: 'down',
-      reason: `another listener holds 127.0.0.1:${other.port} on coulombcore`,
-    });
+    const back = await mesh.waitForDown('remote_listen_in_use');
+    expect(back.reason).toBe(`another listener holds 127.0.0.1:${other.port} on coulombcore`);
     // Each session that comes may have asked once.
     expect(other.accepted()).toBeLessThanOrEqual(2);
-    expect(tunnelOf(status, 'back').last_error?.hint).toContain('ClientAliveInterval');
+    expect(back.last_error?.hint).toContain('ClientAliveInterval');
   });
 
   it('serves clients in state unverified when the server forbids the proof', async () => {
@@ -167,9 +164,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a remote listener that has 
     proxy.pause();
     await mesh.waitForTunnel('down');
     proxy.forget();
-    const status = await mesh.waitFor((each) => findTunnel(each, 'back')?.last_error?.code === 'remote_listen_in_use');
-    expect(tunnelOf(status, 'back')).toMatchObject({
-      state: 'down',
+    expect(await mesh.waitForDown('remote_listen_in_use')).toMatchObject({
       reason: expect.stringContaining('by our own lost session'),
       last_error: { hint: expect.stringContaining('ClientAliveInterval 15') },
     });

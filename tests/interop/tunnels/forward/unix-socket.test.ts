@@ -13,7 +13,6 @@ import { has } from '../../../support/machine/capabilities.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
 import { startSshd } from '../../../support/peers/real-sshd.ts';
 import { startStateHub } from '../../../support/peers/stand-ins.ts';
-import { waitUntil } from '../../../support/wait-until.ts';
 
 /** An HTTP service on a Unix socket that answers with the Host that it was asked for. */
 async function startUnixHttp(path: string): Promise<AsyncDisposable> {
@@ -91,13 +90,10 @@ describe.skipIf(!has('sshd') || !has('curl'))('Unix sockets over sshd', () => {
     const inode = lstatSync(path).ino;
     {
       await using other = await startMesh({ sshd, tunnels });
-      const down = await other.waitForTunnel('down');
-      await waitUntil('the reason is known', async () => (await other.daemon.status()).tunnels[0]?.last_error !== null);
-      expect((await other.daemon.status()).tunnels[0]).toMatchObject({
+      expect(await other.waitForDown('listen_in_use')).toMatchObject({
         reason: `the tunnel cannot listen on unix:${path}: another program listens there`,
-        last_error: { code: 'listen_in_use' },
+        listen: `unix:${path}`,
       });
-      expect(down.listen).toBe(`unix:${path}`);
       await other.daemon.stop();
     }
     expect(lstatSync(path).ino).toBe(inode);
