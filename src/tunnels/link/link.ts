@@ -129,8 +129,10 @@ export class Link implements ChannelSource, JumpLink {
     return woken;
   }
 
-  async whenAnswering(signal: AbortSignal): Promise<void> {
-    await abortable(this.#roster.choose()?.session.answered ?? Promise.resolve(), signal);
+  whenAnswering(signal: AbortSignal): Promise<void> | undefined {
+    const { session } = this.#roster.choose() ?? {};
+    // A round trip is the time of an answer.
+    return session?.answered && session.rttMs === undefined ? abortable(session.answered, signal) : undefined;
   }
 
   open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {

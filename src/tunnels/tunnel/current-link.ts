@@ -58,8 +58,8 @@ export class CurrentLink implements TunnelLink {
     }
   }
 
-  async whenAnswering(signal: AbortSignal): Promise<void> {
-    await this.#link.whenAnswering?.(signal);
+  whenAnswering(signal: AbortSignal): Promise<void> | undefined {
+    return this.#link.whenAnswering?.(signal);
   }
 
   open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
