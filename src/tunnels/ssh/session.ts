@@ -127,6 +127,7 @@ export class Session {
     this.#keepalive = new Keepalive(options.keepalive, this.#order, {
       lifesigns,
       request: (onReply) => life.ask(onReply),
+      answersRequests: () => life.answers,
       onAnswered: () => {
         onAnswered();
         this.#opens.sweep();
