@@ -75,6 +75,7 @@ export class Keepalive {
   #answered: { readonly at: number; readonly carried: number };
   #tickAt: number;
   #requestedAt = 0;
+  #answeringSince = Number.NEGATIVE_INFINITY;
   /** In milliseconds, newest last. */
   readonly #roundTrips: number[] = [];
   #verdict: NodeJS.Immediate | undefined;
@@ -115,6 +116,11 @@ export class Keepalive {
     return since !== undefined && this.#deps.now() - since >= this.patienceMs;
   }
 
+  /** When an answer came last after the session was suspect, as of `now`; -Infinity if never. */
+  get answeringSince(): number {
+    return this.#answeringSince;
+  }
+
   /** Asks the peer immediately, because a connection looks dead. No answer makes the session suspect, and does not end it. */
   check(): void {
     const waits = this.#order.waitingSince !== undefined;
@@ -141,7 +147,9 @@ export class Keepalive {
     const now = this.#deps.now();
     this.#lives(now);
     this.#last = this.#deps.lifesigns();
-    if (passed) this.#answered = { at: now, carried: passed.carried };
+    if (!passed) return;
+    this.#answered = { at: now, carried: passed.carried };
+    if (now - passed.sentAt >= this.patienceMs) this.#answeringSince = now;
   }
 
   stop(): void {

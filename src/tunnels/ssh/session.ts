@@ -276,6 +276,7 @@ export class Session {
       server: this.facts.server,
       gone: () => this.#gone(),
       deaf: () => (this.suspect ? this.#deaf() : undefined),
+      answeringSince: () => this.#keepalive.answeringSince,
       onAnswered: () => {},
       onOpened: (stream) => {
         if (!(stream instanceof ForwardStream)) this.#backlog.govern(stream);

@@ -336,9 +336,12 @@ describe('check', () => {
     await pass(14_000);
     expect(connection.keepalive.suspect).toBe(true);
     expect(connection.lostAt).toBeUndefined();
+    expect(connection.keepalive.answeringSince).toBe(Number.NEGATIVE_INFINITY);
     connection.release();
+    const releasedAt = connection.now();
     await pass(10);
     expect(connection.keepalive.suspect).toBe(false);
+    expect(connection.keepalive.answeringSince).toBe(releasedAt);
     // The outage says nothing about the round trip of a live session.
     expect(connection.keepalive.patienceMs).toBe(250);
   });
