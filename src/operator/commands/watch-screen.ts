@@ -2,6 +2,7 @@ import { emitKeypressEvents } from 'node:readline';
 import { sleep } from '../../base/async/sleep.ts';
 import type { Status } from '../../telemetry/status/status.ts';
 import { afterKey, firstScreen, type Key, screenLines } from '../text/screen.ts';
+import { hangUp } from './hang-up.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The screen of the watch: left while the program is suspended. */
@@ -21,7 +22,6 @@ export interface Keyboard {
   rows(): number | undefined;
 }
 
-const KILLS = ['SIGTERM', 'SIGHUP'] as const;
 const CTRL_C: Key = { name: 'c', text: undefined, ctrl: true };
 
 /** Standard input and output, if both are a terminal. */
@@ -52,17 +52,31 @@ export function keyboard(): Keyboard | undefined {
       };
       // A killed command must give the terminal back as well.
       const onKill = () => onKey(CTRL_C);
+      const onHangUp = () => {
+        try {
+          shown.leave();
+          stdin.setRawMode(false);
+        } catch {
+          // The terminal is gone.
+        }
+        hangUp();
+      };
       emitKeypressEvents(stdin);
       stdin.setRawMode(true);
       stdin.on('keypress', heard);
       stdin.resume();
-      for (const name of KILLS) process.on(name, onKill);
+      // Reading from a terminal that is gone.
+      stdin.on('error', hangUp);
+      process.on('SIGTERM', onKill);
+      process.on('SIGHUP', onHangUp);
       process.on('SIGTSTP', suspend);
       process.on('SIGCONT', back);
       return () => {
         process.off('SIGCONT', back);
         process.off('SIGTSTP', suspend);
-        for (const name of KILLS) process.off(name, onKill);
+        process.off('SIGHUP', onHangUp);
+        process.off('SIGTERM', onKill);
+        stdin.off('error', hangUp);
         stdin.off('keypress', heard);
         stdin.setRawMode(false);
         stdin.pause();
