@@ -149,7 +149,11 @@ describe.skipIf(!has('jq'))('an export, checked with sha256sum and jq', () => {
     ['a missing line', (lines) => lines.toSpliced(3, 1), 'line 4: '],
     ['a missing first line', (lines) => lines.slice(1), 'line 1: '],
     ['missing last lines', (lines) => lines.slice(0, -2), 'the last line is not the one in manifest.json'],
-    ['a changed last line', (lines) => lines.with(-1, altered(lines.at(-1))), 'the last line is not the one'],
+    [
+      'a changed last line',
+      (lines) => lines.with(-1, altered(lines.at(-1))),
+      'not the line that the daemon had written',
+    ],
   ])('shows %s behind forged sums, and names the place', async (_, edit, place) => {
     await exported();
     change(edit);
@@ -164,7 +168,10 @@ describe.skipIf(!has('jq'))('an export, checked with sha256sum and jq', () => {
     writeFileSync(join(directory, 'events.head'), before);
     const { problems } = await exported();
     expect(problems).toMatchObject([{ line: texts.length, message: 'was changed after it was written' }]);
-    expect(verify()).toMatchObject({ status: 1, stderr: expect.stringContaining(`line ${texts.length}: not the line`) });
+    expect(verify()).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining(`line ${texts.length}: not the line`),
+    });
   });
 
   it('names a line that is no entry', async () => {
