@@ -3,7 +3,7 @@ import { ERROR_CODES, type ErrorCode } from '../../base/errors.ts';
 import { BLOCKER_CODES } from '../status/finding-codes.ts';
 import type { Status } from '../status/status.ts';
 import { FAMILIES } from './families.ts';
-import { familyText } from './family-text.ts';
+import { familyText, pageRows, tunnelFamilyText } from './family-text.ts';
 import { Histogram } from './histogram.ts';
 import { LoopLag } from './loop-lag.ts';
 
@@ -185,6 +185,8 @@ export function createMetrics(): Metrics {
     registers,
   });
 
+  /** Tunnels with a series of their accept errors. */
+  const counted = new Set<string>();
   const update = (snapshot: Status) => {
     loopLag.set(lag.read());
     // The series must exist before the first increment; otherwise a rate misses that increment.
@@ -193,7 +195,8 @@ export function createMetrics(): Metrics {
       if (credential.renewal) for (const result of RENEWAL_RESULTS) certificateRenewals.inc({ actor, result }, 0);
     }
     for (const { name, retirement } of snapshot.tunnels) {
-      perTunnel.acceptErrors.inc({ tunnel: name }, 0);
+      if (!counted.has(name)) perTunnel.acceptErrors.inc({ tunnel: name }, 0);
+      counted.add(name);
       for (const code of retirement?.blockers ?? []) retireOverrides.inc({ tunnel: name, code }, 0);
     }
   };
@@ -201,7 +204,11 @@ export function createMetrics(): Metrics {
   const ownPage = async (snapshot: Status) => {
     update(snapshot);
     const texts: string[] = [];
-    for await (const family of pieces(FAMILIES)) texts.push(familyText(PREFIX, family, family.samples(snapshot)));
+    const rows = pageRows(snapshot.tunnels);
+    for await (const family of pieces(FAMILIES)) {
+      if ('series' in family) texts.push(tunnelFamilyText(PREFIX, family, rows));
+      else texts.push(familyText(PREFIX, family, family.samples(snapshot)));
+    }
     for await (const each of pieces(histograms)) texts.push(each.text());
     for await (const { name } of pieces(own.getMetricsAsArray())) texts.push(await own.getSingleMetricAsString(name));
     return `${texts.join('\n\n')}\n`;
@@ -217,6 +224,7 @@ export function createMetrics(): Metrics {
     clientLookups,
     clientLookupSeconds,
     forgetTunnel: (tunnel) => {
+      counted.delete(tunnel);
       for (const code of BLOCKER_CODES) retireOverrides.remove({ tunnel, code });
       for (const instrument of Object.values(perTunnel)) instrument.remove({ tunnel });
     },
