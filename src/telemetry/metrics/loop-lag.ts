@@ -1,3 +1,5 @@
+import { onBeat } from '../../base/async/beat.ts';
+
 /** Between two looks at a loop that works, in milliseconds: a delay shorter than this may be missed. */
 const WORKING_MS = 25;
 /**
@@ -27,7 +29,7 @@ export class LoopLag {
   #readings: readonly Reading[] = [];
   #longestMs = 0;
   #everyMs = WORKING_MS;
-  #timer: NodeJS.Timeout;
+  #stopLooks: () => void;
   #lookedAt = performance.now();
   /** How long the loop had worked at the last look, in milliseconds. */
   #worked = eventLoopUtilization().active;
@@ -36,7 +38,7 @@ export class LoopLag {
   /** @param keepMs how long a peak is shown, in milliseconds */
   constructor(keepMs = 60_000) {
     this.#keepMs = keepMs;
-    this.#timer = this.#begin();
+    this.#stopLooks = this.#begin();
   }
 
   /** In seconds. */
@@ -48,8 +50,8 @@ export class LoopLag {
     return Math.max(...this.#readings.map((reading) => reading.ms)) / 1_000;
   }
 
-  #begin(): NodeJS.Timeout {
-    return setInterval(() => this.#look(), this.#everyMs).unref();
+  #begin(): () => void {
+    return onBeat(this.#everyMs, () => this.#look());
   }
 
   #look(): void {
@@ -72,7 +74,7 @@ export class LoopLag {
   #lookEvery(ms: number): void {
     if (ms === this.#everyMs) return;
     this.#everyMs = ms;
-    clearInterval(this.#timer);
-    this.#timer = this.#begin();
+    this.#stopLooks();
+    this.#stopLooks = this.#begin();
   }
 }

@@ -1,0 +1,41 @@
+interface Beat {
+  readonly tasks: Set<() => void>;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** More tasks than this begin another beat: all tasks of one run in one turn of the event loop. */
+const MOST_TASKS = 64;
+
+/** The newest beat of each interval. By the timers in force: those of a test are others. */
+const beats = new WeakMap<typeof setInterval, Map<number, Beat>>();
+
+/**
+ * Calls `task` every `ms` milliseconds, until stopped by the returned function, together with other tasks of that
+ * interval: an idle process wakes for each timer, and a wakeup costs more than a short task. So the first call comes after
+ * `ms` milliseconds or earlier. Does not keep the process alive.
+ */
+export function onBeat(ms: number, task: () => void): () => void {
+  const byInterval = beats.get(setInterval) ?? new Map<number, Beat>();
+  beats.set(setInterval, byInterval);
+  const newest = byInterval.get(ms);
+  const beat = newest && newest.tasks.size < MOST_TASKS ? newest : begin(ms);
+  byInterval.set(ms, beat);
+  // Each call counts, also with the same function.
+  const own = () => task();
+  beat.tasks.add(own);
+  return () => {
+    beat.tasks.delete(own);
+    if (beat.tasks.size > 0) return;
+    clearInterval(beat.timer);
+    if (byInterval.get(ms) === beat) byInterval.delete(ms);
+  };
+}
+
+function begin(ms: number): Beat {
+  const tasks = new Set<() => void>();
+  const timer = setInterval(() => {
+    for (const task of tasks) task();
+  }, ms);
+  timer.unref();
+  return { tasks, timer };
+}
