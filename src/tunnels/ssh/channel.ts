@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
+import type { Placed } from '../../base/async/crowd.ts';
 import { DeadlineTimer } from '../../base/async/deadline-timer.ts';
 import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
@@ -52,7 +53,8 @@ export function openDirectChannel(
  * One channel of a session, from request to close. SSH cannot withdraw a pending open: if the caller has left, the
  * channel is closed as soon as the server opens it.
  */
-export class SessionChannel {
+export class SessionChannel implements Placed {
+  place = -1;
   readonly #target: Address;
   readonly #deps: ChannelDependencies;
   readonly #answered: Promise<ChannelStream>;

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Placed } from '../../../base/async/crowd.ts';
 import { withDeadline } from '../../../base/async/deadline.ts';
 import { sleep } from '../../../base/async/sleep.ts';
 import { isSessionLoss, TunnelError } from '../../../base/errors.ts';
@@ -38,7 +39,8 @@ const RETRY_PAUSE_MS = 10;
 const TRIAL_MS = 1_000;
 
 /** One client's connection, from its accept to its last byte. */
-export class Passage {
+export class Passage implements Placed {
+  place = -1;
   readonly #socket: Socket;
   readonly #options: PassageOptions;
   readonly #deps: PassageDependencies;
@@ -60,6 +62,7 @@ export class Passage {
     this.#deps = deps;
     const { whileDown } = options;
     this.#waiting = {
+      place: -1,
       socket,
       resets: options.listen.kind === 'tcp',
       leavesByClosing: () => this.#held && whileDown.kind === 'hold' && whileDown.abortOnClose,
