@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Signal } from '../../base/async/signal.ts';
 import { readInPlace } from '../../base/net/read-in-place.ts';
 import type { Channel } from '../channel/channel-source.ts';
 import { resetClient } from './reset.ts';
@@ -16,7 +17,7 @@ export type RelayEnd = 'finished' | 'client_reset' | 'session_lost';
  *
  * @param signal cuts the connection where it is
  */
-export function relay(client: Socket, channel: Channel, signal: AbortSignal): Promise<RelayEnd> {
+export function relay(client: Socket, channel: Channel, signal: Signal): Promise<RelayEnd> {
   return new Promise((resolve) => {
     const { stream } = channel;
     let end: RelayEnd = 'finished';

@@ -1,4 +1,5 @@
 import { withDeadline } from '../../base/async/deadline.ts';
+import type { Signal } from '../../base/async/signal.ts';
 import { Waiters } from '../../base/async/waiters.ts';
 import { TunnelError } from '../../base/errors.ts';
 import type { Roster } from './roster.ts';
@@ -40,7 +41,7 @@ export class Answering {
    * The session that `choose` gives, once that session answers. Call {@link sent} when the open leaves. Rejects with a
    * TunnelError, or the signal's reason.
    */
-  async find(choose: () => Held | undefined, signal: AbortSignal): Promise<Held> {
+  async find(choose: () => Held | undefined, signal: Signal): Promise<Held> {
     const chosen = this.#take(choose);
     if (chosen) return chosen;
     const silent = () => new TunnelError('keepalive_lost', 'no SSH session of the link answers a keepalive');
@@ -73,7 +74,7 @@ export class Answering {
   }
 
   /** One timer for all that wait. */
-  #relief(signal: AbortSignal): Promise<void> {
+  #relief(signal: Signal): Promise<void> {
     this.#look ??= setInterval(() => {
       const held = this.#roster.choose();
       if (!held || this.#fits(held)) this.#waiting.wake();

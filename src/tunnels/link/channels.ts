@@ -1,4 +1,5 @@
 import { withDeadline } from '../../base/async/deadline.ts';
+import type { Signal } from '../../base/async/signal.ts';
 import { TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
@@ -49,14 +50,14 @@ export class Channels {
   }
 
   /** Opens a channel on the session that serves. Rejects with a TunnelError, or the signal's reason. */
-  async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
+  async open(target: Address, originator: Originator, signal: Signal): Promise<Channel> {
     const choose = (turn: Turn | undefined) =>
       turn && !turn.proven ? this.#roster.chooseSpare() : this.#roster.choose();
     return (await this.#open(choose, target, originator, signal)).channel;
   }
 
   /** Opens a channel for a session to a host behind this one. Rejects like {@link open}. */
-  async carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
+  async carry(target: TcpAddress, signal: Signal): Promise<Carrier> {
     const choose = () => this.#carriers.choose(target);
     const { channel, held } = await this.#open(choose, target, ORIGINATOR, signal);
     return this.#carriers.add(channel, target, held);
@@ -71,7 +72,7 @@ export class Channels {
     choose: (turn: Turn | undefined) => Held | undefined,
     target: Address,
     originator: Originator,
-    signal: AbortSignal,
+    signal: Signal,
   ): Promise<{ readonly channel: Channel; readonly held: Held }> {
     if (!choose(undefined)) throw this.#deps.absence();
     const host = target.kind === 'tcp' ? target.host.toLowerCase() : undefined;
@@ -129,7 +130,7 @@ export class Channels {
     return undefined;
   }
 
-  #turn(host: string, signal: AbortSignal): Promise<Turn> {
+  #turn(host: string, signal: Signal): Promise<Turn> {
     const expired = () =>
       new TunnelError('target_unreachable', `the open to ${host} had no turn: another name has frozen an SSH session`, {
         hint: 'sshd resolves names one at a time. Check the resolver of the host, or use an address.',

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import type { Placed } from '../../base/async/crowd.ts';
 import { DeadlineTimer } from '../../base/async/deadline-timer.ts';
+import type { Signal } from '../../base/async/signal.ts';
 import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
@@ -92,7 +93,7 @@ export class SessionChannel implements Placed {
   }
 
   /** Waits at most `timeoutMs` for the answer: the server's own connect to a silent address takes minutes. */
-  opened(timeoutMs: number, signal: AbortSignal): Promise<Channel> {
+  opened(timeoutMs: number, signal: Signal): Promise<Channel> {
     return new Promise((resolve, reject) => {
       const abandon = (error: unknown) => {
         this.#close();

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import type { Client } from 'ssh2';
+import type { Signal } from '../../base/async/signal.ts';
 import { TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
 import type { KeepaliveConfig } from '../../config/config.ts';
@@ -209,7 +210,7 @@ export class Session {
    *
    * @param onPassed guards the open by keepalives, which prove whether the open froze the server
    */
-  async open(target: Address, originator: Originator, signal: AbortSignal, onPassed?: OnPassed): Promise<Channel> {
+  async open(target: Address, originator: Originator, signal: Signal, onPassed?: OnPassed): Promise<Channel> {
     if (!this.usable) {
       onPassed?.(false);
       throw this.#gone();

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Placed } from '../../../base/async/crowd.ts';
 import { withDeadline } from '../../../base/async/deadline.ts';
+import { LightSignal, type Signal } from '../../../base/async/signal.ts';
 import { sleep } from '../../../base/async/sleep.ts';
 import { isSessionLoss, TunnelError } from '../../../base/errors.ts';
 import type { Address } from '../../../base/net/address.ts';
@@ -46,7 +47,7 @@ export class Passage implements Placed {
   readonly #deps: PassageDependencies;
   readonly #acceptedAt = performance.now();
   /** Aborts to reset the client, waiting or open. */
-  readonly #cut = new AbortController();
+  readonly #cut = new LightSignal();
   /** Undefined: through the tunnel, perhaps after a wait. */
   #detour: Detour | undefined;
   #negotiation: Negotiation | undefined;
@@ -90,7 +91,7 @@ export class Passage implements Placed {
       this.#negotiation?.granted();
       this.#usage.opened(this.#socket);
       if (this.#detour?.kind === 'trial') judge(channel.stream, this.#socket, this.#detour);
-      await relay(this.#socket, channel, this.#cut.signal);
+      await relay(this.#socket, channel, this.#cut);
     } catch (thrown) {
       const error = TunnelError.from(thrown);
       this.#usage.failed();
@@ -134,7 +135,7 @@ export class Passage implements Placed {
 
   async #openChannel(): Promise<Channel> {
     const { junction, usage } = this.#deps;
-    if (junction.holding) await usage.waiting(this.#hold(junction.whenReleased(this.#cut.signal)));
+    if (junction.holding) await usage.waiting(this.#hold(junction.whenReleased(this.#cut)));
     this.#detour = junction.detour;
     if (this.#detour) {
       const diverted = await this.#divert(this.#detour);
@@ -147,14 +148,14 @@ export class Passage implements Placed {
   }
 
   async #enterTunnel(): Promise<Channel> {
-    this.#negotiation = await this.#options.negotiate(this.#socket, this.#cut.signal);
+    this.#negotiation = await this.#options.negotiate(this.#socket, this.#cut);
     return this.#openThroughTunnel(this.#negotiation.target);
   }
 
   /** Undefined when the successor on trial rejects the client: then the client goes through the tunnel. */
   async #divert(detour: Detour): Promise<Channel | undefined> {
-    const { signal } = this.#cut;
-    const open = (bounded: AbortSignal) => detour.source.open(detour.target, originatorOf(this.#socket), bounded);
+    const signal = this.#cut;
+    const open = (bounded: Signal) => detour.source.open(detour.target, originatorOf(this.#socket), bounded);
     if (detour.kind === 'committed') return open(signal);
     const expired = () => new TunnelError('target_unreachable', `no answer within ${TRIAL_MS} ms`);
     try {
@@ -174,7 +175,7 @@ export class Passage implements Placed {
   async #openThroughTunnel(target: Address): Promise<Channel> {
     const { source } = this.#deps;
     const { whileDown } = this.#options;
-    const { signal } = this.#cut;
+    const signal = this.#cut;
     const holdMs = whileDown.kind === 'hold' ? whileDown.holdMs : REFUSE_RETRY_MS;
     const deadline = performance.now() + holdMs;
     for (;;) {
@@ -193,7 +194,7 @@ export class Passage implements Placed {
   async #waitForLink(deadline: number): Promise<void> {
     const { source, usage } = this.#deps;
     const { whileDown } = this.#options;
-    const { signal } = this.#cut;
+    const signal = this.#cut;
     if (whileDown.kind === 'refuse')
       throw new TunnelError('connection_reset', 'the link is down, and the tunnel has while_down: refuse');
     if (usage.held >= whileDown.limit)
