@@ -89,13 +89,22 @@ export class Usage {
    * of the target. Such a client uses the tunnel until the end of the wait.
    */
   async waiting<T>(way: Promise<T>): Promise<T> {
-    this.#waiting++;
+    this.beginWait();
     try {
       return await way;
     } finally {
-      this.#waiting--;
-      this.arrived(new Date());
+      this.endWait();
     }
+  }
+
+  /** Like {@link waiting}, for a caller that has its own `finally` for {@link endWait}. */
+  beginWait(): void {
+    this.#waiting++;
+  }
+
+  endWait(): void {
+    this.#waiting--;
+    this.arrived(new Date());
   }
 
   /** Within {@link waiting}: the client is held and timed while `wait` is pending, for a link or at a junction. */

@@ -38,12 +38,19 @@ export class Answering {
   }
 
   /**
-   * The session that `choose` gives, once that session answers. Call {@link sent} when the open leaves. Rejects with a
-   * TunnelError, or the signal's reason.
+   * The session that `choose` gives, once that session answers. Call {@link sent} when the open leaves. Throws or rejects
+   * with a TunnelError, or the signal's reason.
    */
-  async find(choose: () => Held | undefined, signal: Signal): Promise<Held> {
-    const chosen = this.#take(choose);
-    if (chosen) return chosen;
+  find(choose: () => Held | undefined, signal: Signal): Held | Promise<Held> {
+    return this.#take(choose) ?? this.#wait(choose, signal);
+  }
+
+  /** An open has left for the session that {@link find} gave. */
+  sent(): void {
+    this.#leaving--;
+  }
+
+  #wait(choose: () => Held | undefined, signal: Signal): Promise<Held> {
     const silent = () => new TunnelError('keepalive_lost', 'no SSH session of the link answers a keepalive');
     return withDeadline(this.#deps.waitMs(), signal, silent, async (bounded) => {
       for (;;) {
@@ -53,11 +60,6 @@ export class Answering {
         if (held) return held;
       }
     });
-  }
-
-  /** An open has left for the session that {@link find} gave. */
-  sent(): void {
-    this.#leaving--;
   }
 
   /** Throws when no session is up. */

@@ -58,8 +58,9 @@ export class SessionChannel implements Placed {
   place = -1;
   readonly #target: Address;
   readonly #deps: ChannelDependencies;
-  readonly #answered: Promise<ChannelStream>;
-  #settle: { resolve(stream: ChannelStream): void; reject(error: TunnelError): void } | undefined;
+  /** Those who wait for the answer. */
+  #waiting: { onOpened(stream: ChannelStream): void; onFailed(error: TunnelError): void } | undefined;
+  #failure: TunnelError | undefined;
   #stream: ChannelStream | undefined;
   #onLost: ((complete: boolean) => void) | undefined;
   #over = false;
@@ -67,18 +68,13 @@ export class SessionChannel implements Placed {
   constructor(target: Address, deps: ChannelDependencies) {
     this.#target = target;
     this.#deps = deps;
-    this.#answered = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-    });
-    // Avoids an unhandled rejection when the caller has left before the answer.
-    this.#answered.catch(() => {});
   }
 
   /** The answer of the server, or of ssh2 when the connection ended first. */
   answer(error: Error | undefined, stream: ChannelStream | undefined): void {
     this.#deps.onAnswered();
     if (!stream) {
-      this.#settle?.reject((error && explainOpenFailure(this.#target, error, this.#deps.server)) ?? this.#deps.gone());
+      this.#fail((error && explainOpenFailure(this.#target, error, this.#deps.server)) ?? this.#deps.gone());
       this.#finish();
       return;
     }
@@ -89,7 +85,7 @@ export class SessionChannel implements Placed {
     // A forwarded stream has no stderr data, but an unread stderr would block its window.
     if ('stderr' in stream) stream.stderr.on('error', () => {}).resume();
     if (this.#over) this.#close();
-    this.#settle?.resolve(stream);
+    this.#waiting?.onOpened(stream);
   }
 
   /** Waits at most `timeoutMs` for the answer: the server's own connect to a silent address takes minutes. */
@@ -104,6 +100,7 @@ export class SessionChannel implements Placed {
       };
       const onAbort = () => abandon(signal.reason);
       const stopWaiting = () => {
+        this.#waiting = undefined;
         timer.end();
         signal.removeEventListener('abort', onAbort);
       };
@@ -114,17 +111,28 @@ export class SessionChannel implements Placed {
       });
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
-      this.#answered.then(
-        (stream) => {
-          stopWaiting();
-          resolve(this.#handle(stream));
-        },
-        (error: unknown) => {
-          stopWaiting();
-          reject(error);
-        },
-      );
+      else this.#wait(stopWaiting, resolve, reject);
     });
+  }
+
+  #wait(stopWaiting: () => void, resolve: (channel: Channel) => void, reject: (error: TunnelError) => void): void {
+    const onOpened = (stream: ChannelStream) => {
+      stopWaiting();
+      resolve(this.#handle(stream));
+    };
+    const onFailed = (error: TunnelError) => {
+      stopWaiting();
+      reject(error);
+    };
+    this.#waiting = { onOpened, onFailed };
+    // The answer may be here already.
+    if (this.#failure) onFailed(this.#failure);
+    else if (this.#stream) onOpened(this.#stream);
+  }
+
+  #fail(error: TunnelError): void {
+    this.#failure ??= error;
+    this.#waiting?.onFailed(this.#failure);
   }
 
   /** The server requested the channel, and we have confirmed it. */
@@ -141,7 +149,7 @@ export class SessionChannel implements Placed {
   /** The session ended. Called before ssh2 ends the stream. */
   lose(): void {
     if (this.#over) return;
-    this.#settle?.reject(this.#deps.gone());
+    this.#fail(this.#deps.gone());
     this.#onLost?.(this.#complete());
     this.#finish();
   }

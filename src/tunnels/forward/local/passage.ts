@@ -86,7 +86,7 @@ export class Passage implements Placed {
   async run(): Promise<void> {
     const { onOpened, onFailed } = this.#deps;
     try {
-      const channel = await this.#whilePending(() => this.#openChannel());
+      const channel = await this.#whilePending();
       if (!this.#detour) onOpened((performance.now() - this.#acceptedAt) / 1000);
       this.#negotiation?.granted();
       this.#usage.opened(this.#socket);
@@ -108,13 +108,13 @@ export class Passage implements Placed {
     return this.#detour?.usage ?? this.#deps.usage;
   }
 
-  async #whilePending(task: () => Promise<Channel>): Promise<Channel> {
+  async #whilePending(): Promise<Channel> {
     const onClose = () => this.#cut.abort(clientGone());
     this.#socket.once('close', onClose);
     const unwatch = this.#deps.waitingClients.watch(this.#waiting);
     try {
       this.#deps.admit();
-      return await task();
+      return await this.#openChannel();
     } finally {
       unwatch();
       this.#socket.off('close', onClose);
@@ -133,7 +133,12 @@ export class Passage implements Placed {
     }
   }
 
-  async #openChannel(): Promise<Channel> {
+  #openChannel(): Promise<Channel> {
+    const { junction } = this.#deps;
+    return junction.holding || junction.detour ? this.#openAtJunction() : this.#enterTunnel();
+  }
+
+  async #openAtJunction(): Promise<Channel> {
     const { junction, usage } = this.#deps;
     if (junction.holding) await usage.waiting(this.#hold(junction.whenReleased(this.#cut)));
     this.#detour = junction.detour;
@@ -143,13 +148,20 @@ export class Passage implements Placed {
       this.#detour = undefined;
       usage.arrived(new Date());
     }
-    this.#leave = junction.enter();
-    return usage.waiting(this.#enterTunnel());
+    return this.#enterTunnel();
   }
 
   async #enterTunnel(): Promise<Channel> {
-    this.#negotiation = await this.#options.negotiate(this.#socket, this.#cut);
-    return this.#openThroughTunnel(this.#negotiation.target);
+    const { junction, usage } = this.#deps;
+    this.#leave = junction.enter();
+    usage.beginWait();
+    try {
+      const negotiation = this.#options.negotiate(this.#socket, this.#cut);
+      this.#negotiation = negotiation instanceof Promise ? await negotiation : negotiation;
+      return await this.#openThroughTunnel(this.#negotiation.target);
+    } finally {
+      usage.endWait();
+    }
   }
 
   /** Undefined when the successor on trial rejects the client: then the client goes through the tunnel. */
