@@ -1,4 +1,5 @@
 import { withDeadline } from '../../base/async/deadline.ts';
+import type { Signal } from '../../base/async/signal.ts';
 import { TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
@@ -35,6 +36,10 @@ export class Channels {
   readonly #names: Names;
   readonly #deps: ChannelsDependencies;
 
+  /** The session for an open of a client, whose name takes turns or not. */
+  readonly #choose = (turn: Turn | undefined) =>
+    turn && !turn.proven ? this.#roster.chooseSpare() : this.#roster.choose();
+
   constructor(roster: Roster, deps: ChannelsDependencies) {
     this.#roster = roster;
     this.#carriers = new Carriers(roster);
@@ -49,16 +54,18 @@ export class Channels {
   }
 
   /** Opens a channel on the session that serves. Rejects with a TunnelError, or the signal's reason. */
-  async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
-    const choose = (turn: Turn | undefined) =>
-      turn && !turn.proven ? this.#roster.chooseSpare() : this.#roster.choose();
-    return (await this.#open(choose, target, originator, signal)).channel;
+  open(target: Address, originator: Originator, signal: Signal): Promise<Channel> {
+    return this.#open(this.#choose, target, originator, signal);
   }
 
   /** Opens a channel for a session to a host behind this one. Rejects like {@link open}. */
-  async carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
+  async carry(target: TcpAddress, signal: Signal): Promise<Carrier> {
     const choose = () => this.#carriers.choose(target);
-    const { channel, held } = await this.#open(choose, target, ORIGINATOR, signal);
+    let held: Held | undefined;
+    const channel = await this.#open(choose, target, ORIGINATOR, signal, (on) => {
+      held = on;
+    });
+    if (!held) throw this.#deps.absence();
     return this.#carriers.add(channel, target, held);
   }
 
@@ -71,22 +78,24 @@ export class Channels {
     choose: (turn: Turn | undefined) => Held | undefined,
     target: Address,
     originator: Originator,
-    signal: AbortSignal,
-  ): Promise<{ readonly channel: Channel; readonly held: Held }> {
+    signal: Signal,
+    onHeld?: (held: Held) => void,
+  ): Promise<Channel> {
     if (!choose(undefined)) throw this.#deps.absence();
     const host = target.kind === 'tcp' ? target.host.toLowerCase() : undefined;
     const turn = host !== undefined && this.#names.mayFreeze(host) ? await this.#turn(host, signal) : undefined;
     let first: Held;
     try {
-      first = await this.#answering.find(() => choose(turn), signal);
+      const found = this.#answering.find(() => choose(turn), signal);
+      first = found instanceof Promise ? await found : found;
     } catch (error) {
       turn?.passed(false);
       throw error;
     }
     this.#answering.sent();
     const asked = [first];
-    let held = first;
-    const channel = await openHedged(
+    onHeld?.(first);
+    return openHedged(
       {
         first: (withdrawn) => first.session.open(target, originator, withdrawn, turn?.passed),
         patienceMs: first.session.patienceMs,
@@ -99,13 +108,12 @@ export class Channels {
           return (withdrawn) => next.session.open(target, originator, withdrawn, again?.passed);
         },
         onRaced: (winner) => {
-          held = asked[winner] ?? first;
+          onHeld?.(asked[winner] ?? first);
           this.#deps.onRaced(winner === 0 ? 'first' : 'second');
         },
       },
       signal,
     );
-    return { channel, held };
   }
 
   /** All sessions: what has struck one may have struck the others. */
@@ -129,7 +137,7 @@ export class Channels {
     return undefined;
   }
 
-  #turn(host: string, signal: AbortSignal): Promise<Turn> {
+  #turn(host: string, signal: Signal): Promise<Turn> {
     const expired = () =>
       new TunnelError('target_unreachable', `the open to ${host} had no turn: another name has frozen an SSH session`, {
         hint: 'sshd resolves names one at a time. Check the resolver of the host, or use an address.',
