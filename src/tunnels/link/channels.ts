@@ -1,5 +1,5 @@
 import { withDeadline } from '../../base/async/deadline.ts';
-import { TunnelError } from '../../base/errors.ts';
+import { SessionFull, TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
 import { Answering } from './answering.ts';
@@ -8,7 +8,7 @@ import { openHedged } from './hedge.ts';
 import type { Carrier } from './jump.ts';
 import { Names, type Turn } from './names.ts';
 import type { Roster } from './roster.ts';
-import type { Held } from './session.ts';
+import type { Held, LinkSession } from './session.ts';
 
 interface ChannelsDependencies {
   /** The bound of the wait for a session that answers, and of the wait for a turn, in milliseconds. */
@@ -20,6 +20,9 @@ interface ChannelsDependencies {
   /** An open found no session that answers. */
   onSilence(): void;
 }
+
+/** See {@link LinkSession.open}. */
+type OnPassed = NonNullable<Parameters<LinkSession['open']>[3]>;
 
 /** No client opens a channel that carries a session: this daemon does. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
@@ -74,7 +77,7 @@ export class Channels {
     signal: AbortSignal,
   ): Promise<{ readonly channel: Channel; readonly held: Held }> {
     if (!choose(undefined)) throw this.#deps.absence();
-    const host = target.kind === 'tcp' ? target.host.toLowerCase() : undefined;
+    const host = hostOf(target);
     const turn = host !== undefined && this.#names.mayFreeze(host) ? await this.#turn(host, signal) : undefined;
     let first: Held;
     try {
@@ -85,27 +88,61 @@ export class Channels {
     }
     this.#answering.sent();
     const asked = [first];
+    try {
+      return await this.#race(first, asked, turn?.passed, target, originator, signal);
+    } catch (error) {
+      const roomy = error instanceof SessionFull ? this.#roomier(asked, host) : undefined;
+      if (!roomy) throw error;
+      asked.push(roomy);
+      return this.#race(roomy, asked, this.#again(host), target, originator, signal);
+    }
+  }
+
+  /** Opens on `first`, and on further sessions than `asked` while the answer is late. */
+  async #race(
+    first: Held,
+    asked: Held[],
+    passed: OnPassed | undefined,
+    target: Address,
+    originator: Originator,
+    signal: AbortSignal,
+  ): Promise<{ readonly channel: Channel; readonly held: Held }> {
+    const host = hostOf(target);
+    const racers = [first];
     let held = first;
     const channel = await openHedged(
       {
-        first: (withdrawn) => first.session.open(target, originator, withdrawn, turn?.passed),
+        first: (withdrawn) => first.session.open(target, originator, withdrawn, passed),
         patienceMs: first.session.patienceMs,
         onSlow: () => this.#check(),
         next: () => {
           const next = this.#next(asked, host);
           if (!next) return undefined;
           asked.push(next);
-          const again = host === undefined ? undefined : this.#names.begin(host);
-          return (withdrawn) => next.session.open(target, originator, withdrawn, again?.passed);
+          racers.push(next);
+          const again = this.#again(host);
+          return (withdrawn) => next.session.open(target, originator, withdrawn, again);
         },
         onRaced: (winner) => {
-          held = asked[winner] ?? first;
+          held = racers[winner] ?? first;
           this.#deps.onRaced(winner === 0 ? 'first' : 'second');
         },
       },
       signal,
     );
     return { channel, held };
+  }
+
+  /** What guards a further open to a host that may be a name. */
+  #again(host: string | undefined): OnPassed | undefined {
+    return host === undefined ? undefined : this.#names.begin(host).passed;
+  }
+
+  /** Another session, for an open that the server could not try: sshd has a limit of descriptors for each session. */
+  #roomier(asked: readonly Held[], host: string | undefined): Held | undefined {
+    if (host !== undefined && !this.#names.mayRepeat(host)) return undefined;
+    const next = this.#roster.choose(asked);
+    return next && !next.session.suspect ? next : undefined;
   }
 
   /** All sessions: what has struck one may have struck the others. */
@@ -136,4 +173,9 @@ export class Channels {
       });
     return withDeadline(this.#deps.waitMs(), signal, expired, (bounded) => this.#names.enter(host, bounded));
   }
+}
+
+/** The host that the server must find, in lower case; undefined for a Unix socket. */
+function hostOf(target: Address): string | undefined {
+  return target.kind === 'tcp' ? target.host.toLowerCase() : undefined;
 }
