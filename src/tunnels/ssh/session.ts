@@ -129,6 +129,7 @@ export class Session {
       lifesigns,
       request: (onReply) => life.ask(onReply),
       answersRequests: () => life.answers,
+      inUse: () => this.#channels.size > 0 || this.#listeners.size > 0,
       onAnswered: () => {
         onAnswered();
         this.#opens.sweep();
