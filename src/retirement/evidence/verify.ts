@@ -51,7 +51,6 @@ export async function verifyLog(
   }
 }
 
-
 async function verifyFiles(directory: string, files: readonly string[], reader: LogReader): Promise<Verification> {
   const known = await new KnownHead(directory).read();
   const check = new ChainCheck(known, 'beginning');

@@ -164,7 +164,10 @@ describe.skipIf(!has('jq'))('an export, checked with sha256sum and jq', () => {
     writeFileSync(join(directory, 'events.head'), before);
     const { problems } = await exported();
     expect(problems).toMatchObject([{ line: texts.length, message: 'was changed after it was written' }]);
-    expect(verify()).toMatchObject({ status: 1, stderr: expect.stringContaining(`line ${texts.length}: not the line`) });
+    expect(verify()).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining(`line ${texts.length}: not the line`),
+    });
   });
 
   it('names a line that is no entry', async () => {
