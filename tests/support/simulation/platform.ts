@@ -55,13 +55,13 @@ function extendNode(): void {
   if (isExtended) return;
   isExtended = true;
   const promises = fsPromises as unknown as Record<string, Call>;
-  const direct = fs as unknown as Record<string, Call>;
-  const timers = timersPromises as unknown as Record<string, Call>;
+  const direct = fs as unknown as Record<'createReadStream' | 'readFileSync', Call>;
+  const timers = timersPromises as unknown as Record<'setImmediate', Call>;
   for (const name of DISK_CALLS) promises[name] = simulated(name, promises[name] as Call);
-  direct.createReadStream = simulated('createReadStream', direct.createReadStream as Call);
-  direct.readFileSync = readFileSync(direct.readFileSync as Call);
+  direct.createReadStream = simulated('createReadStream', direct.createReadStream);
+  direct.readFileSync = readFileSync(direct.readFileSync);
   const { setImmediate: realTurn } = timers;
-  timers.setImmediate = (...args) => (installed ? new Promise<void>(endTurn) : realTurn?.(...args));
+  timers.setImmediate = (...args) => (installed ? new Promise<void>(endTurn) : realTurn(...args));
   syncBuiltinESMExports();
 }
 
