@@ -190,9 +190,12 @@ export function createMetrics(): Metrics {
     for (const { host, actor, credential } of snapshot.links) {
       linkConnectAttempts.inc({ host, actor, code: 'ok' }, 0);
       for (const result of HEDGE_RESULTS) linkHedgedOpens.inc({ host, actor, result }, 0);
+      for (const instrument of Object.values(perLink)) instrument.touch({ host, actor });
       if (credential.renewal) for (const result of RENEWAL_RESULTS) certificateRenewals.inc({ actor, result }, 0);
     }
-    for (const { name, retirement } of snapshot.tunnels) {
+    for (const { name, retirement, usage } of snapshot.tunnels) {
+      // Not for each of a thousand idle tunnels: the page would double.
+      if (usage.opened_total > 0) perTunnel.holdSeconds.touch({ tunnel: name });
       perTunnel.acceptErrors.inc({ tunnel: name }, 0);
       for (const code of retirement?.blockers ?? []) retireOverrides.inc({ tunnel: name, code }, 0);
     }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prometheusTarget } from '../../../src/machine/install/prometheus-target.ts';
 import { httpGet } from '../../support/clients/http-get.ts';
+import { echoOnce } from '../../support/clients/steady-client.ts';
 import { type CertifiedLab, startCertifiedLab } from '../../support/daemon/certified-mesh.ts';
 import { runCli } from '../../support/daemon/daemon.ts';
 import type { Mesh } from '../../support/daemon/mesh.ts';
@@ -26,6 +27,11 @@ interface Panel {
 
 const dashboard: Panel = JSON.parse(readFileSync('config/grafana/dashboards/fleet-mesh.json', 'utf8'));
 const PANELS = (dashboard.panels ?? []).flatMap((panel) => [panel, ...(panel.panels ?? [])]);
+
+interface Series {
+  readonly metric: object;
+  readonly value: readonly [at: number, value: string];
+}
 
 interface Alert {
   readonly labels: { readonly alertname: string };
@@ -54,7 +60,9 @@ describe.skipIf(prometheus === undefined || !has('sshd'))('a real Prometheus ser
       );
       const series = await waitUntil(`data for ${title}: ${expr}`, async () => {
         const { result } = await ask(`/api/v1/query?query=${query}`);
-        return result.length > 0 ? (result as readonly { metric: object; value: [number, string] }[]) : undefined;
+        // A quantile of nothing is NaN, and Grafana shows no line.
+        const found = (result as readonly Series[]).filter(({ value: [, value] }) => value !== 'NaN');
+        return found.length > 0 ? found : undefined;
       });
       const labels = [...legendFormat.matchAll(/\{\{(\w+)\}\}/g)].map(([, label]) => label);
       for (const { metric } of series) expect(Object.keys(metric), expr).toEqual(expect.arrayContaining(labels));
@@ -74,6 +82,7 @@ describe.skipIf(prometheus === undefined || !has('sshd'))('a real Prometheus ser
       extra: { plan: 'plan.yaml' },
     });
     await mesh.waitForTunnel('up');
+    await echoOnce(mesh.port('db'), 'before the first scrape');
     const port = await freePort();
     api = `http://127.0.0.1:${port}`;
     writeFileSync(join(directory.path, 'fleet-mesh.rules.yml'), quickRules());
@@ -148,6 +157,7 @@ describe.skipIf(prometheus === undefined || !has('sshd'))('a real Prometheus ser
   });
 
   it('answers each query of the dashboard with series that have the labels of its legend', async () => {
+    await echoOnce(mesh.port('db'), 'after the first scrape');
     expect(await runCli(['rotate', 'atm-fleet-mesh', '--config', mesh.configFile])).toMatchObject({ code: 0 });
     for (const { title } of PANELS) if (title !== 'Open and held connections') await showsData(title);
     expect(PANELS.length).toBeGreaterThan(30);
