@@ -49,8 +49,9 @@ export function terminal(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Terminal {
   const isTty = isTTY === true;
+  const { TERM } = env;
   return {
-    isTty: isTty && !isDumb({ TERM: env.TERM }),
+    isTty: isTty && !isDumb({ TERM }),
     columns: isTty && columns > 0 ? columns : undefined,
     // The option is the stronger word.
     colour: chosen === 'always' || (chosen === 'auto' && isTty && !wantsNoColour(env)),
