@@ -1,4 +1,6 @@
 import { Lanes } from '../../base/async/lanes.ts';
+import type { After } from '../../base/async/repeat.ts';
+import { Rounds } from '../../base/async/rounds.ts';
 import { settledWithin } from '../../base/async/settled-within.ts';
 
 /** So many probes begin together. More would wait for each other in the server, and each would show the wait as latency. */
@@ -8,11 +10,22 @@ const TOGETHER = 8;
 const SLOW_MS = 20;
 
 /**
+ * Time between two rounds of probes, in milliseconds: each probe of its own wakes the process four times, which costs more
+ * than the probe. A shorter pause than {@link LEAST_PAUSE_MS} has its own timer.
+ */
+const ROUND_MS = 1_000;
+const LEAST_PAUSE_MS = 5_000;
+
+/**
  * Spaces the probes of all tunnels. When a session comes up, the probe of each of its tunnels is due at once: a thousand
  * opens in one moment would outlast the timeout of the last ones.
  */
 export class ProbePace {
   readonly #lanes = new Lanes(TOGETHER);
+  readonly #rounds = new Rounds(ROUND_MS, LEAST_PAUSE_MS);
+
+  /** Ends a pause with the pauses of other probes: up to half a second earlier or later. */
+  readonly after: After = (ms, callBack) => this.#rounds.after(ms, callBack);
 
   /** Runs the task when its turn has come. Settles with the task. */
   turn<Result>(task: () => Promise<Result>): Promise<Result> {

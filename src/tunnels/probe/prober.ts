@@ -77,12 +77,14 @@ export class Prober {
   /** Probes until the signal aborts; settles when the last probe ends. Call this once. */
   run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#run?.abort(signal.reason), { once: true });
+    const { source, pace } = this.#dependencies;
     this.#repeating = repeat(
       () => this.#probe(),
       () => this.#pauseMs(),
       signal,
+      pace?.after,
     );
-    if (this.#dependencies.source.ready) this.runNow();
+    if (source.ready) this.runNow();
     return this.#repeating.done;
   }
 

@@ -127,6 +127,7 @@ export class Session {
     this.#keepalive = new Keepalive(options.keepalive, this.#order, {
       lifesigns,
       request: (onReply) => life.ask(onReply),
+      answersRequests: () => life.answers,
       onAnswered: () => {
         onAnswered();
         this.#opens.sweep();
@@ -275,6 +276,7 @@ export class Session {
       server: this.facts.server,
       gone: () => this.#gone(),
       deaf: () => (this.suspect ? this.#deaf() : undefined),
+      answeringSince: () => this.#keepalive.answeringSince,
       onAnswered: () => {},
       onOpened: (stream) => {
         if (!(stream instanceof ForwardStream)) this.#backlog.govern(stream);

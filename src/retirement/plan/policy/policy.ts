@@ -52,7 +52,17 @@ function checkNode(node: PolicyNode): readonly PolicyFinding[] {
 function checkTunnelCount(count: number): PolicyFinding[] {
   if (count <= MOST_TUNNELS) return [];
   const message = `this node has ${count} persistent tunnels, more than ${MOST_TUNNELS}; evaluate WireGuard`;
-  return [{ file: 'config', severity: 'warning', code: 'wireguard_threshold', path: ['tunnels'], message, at: 'key' }];
+  return [
+    {
+      file: 'config',
+      severity: 'warning',
+      code: 'wireguard_threshold',
+      subject: 'number of tunnels',
+      path: ['tunnels'],
+      message,
+      at: 'key',
+    },
+  ];
 }
 
 /** Production never depends on a workstation, which may be off at any time: not as a hop, and not as the node itself. */
