@@ -14,7 +14,13 @@ it('leaves descriptors that are no sockets alone: with a wrong count they belong
   const pipe = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
   try {
     const log = createLogger({ level: 'fatal' });
-    const sockets = new InheritedSockets([{ fd: pipe, name: 'endpoint' }, { fd: 4_000, name: 'unknown' }], log);
+    const sockets = new InheritedSockets(
+      [
+        { fd: pipe, name: 'endpoint' },
+        { fd: 4_000, name: 'unknown' },
+      ],
+      log,
+    );
     const taker = { onConnection: () => {}, onError: () => {} };
     const address = { kind: 'tcp', host: '127.0.0.1', port: 9780 } as const;
     expect(sockets.claim({ user: { kind: 'endpoint' }, address }, taker)).toBeUndefined();
