@@ -1,3 +1,5 @@
+import { clearInterval, setInterval } from 'node:timers';
+
 /** Between two looks at a loop that works, in milliseconds: a delay shorter than this may be missed. */
 const WORKING_MS = 25;
 /**
@@ -10,7 +12,7 @@ const RESTS = 0.1;
 /** So long a loop must rest before the looks become rare, in milliseconds. */
 const CALM_MS = 1_000;
 
-// A fake clock in a test may replace it: the work of the process stays real.
+// Not the global timers and functions, which a test may replace: the loop and its work stay real.
 const { eventLoopUtilization } = performance;
 
 interface Reading {
