@@ -1,3 +1,4 @@
+import timers from 'node:timers';
 import { onBeat } from '../../base/async/beat.ts';
 
 /** Between two looks at a loop that works, in milliseconds: a delay shorter than this may be missed. */
@@ -12,7 +13,7 @@ const RESTS = 0.1;
 /** So long a loop must rest before the looks become rare, in milliseconds. */
 const CALM_MS = 1_000;
 
-// A fake clock in a test may replace it: the work of the process stays real.
+// Not the global timers and functions, which a test may replace: the loop and its work stay real.
 const { eventLoopUtilization } = performance;
 
 interface Reading {
@@ -51,7 +52,7 @@ export class LoopLag {
   }
 
   #begin(): () => void {
-    return onBeat(this.#everyMs, () => this.#look());
+    return onBeat(this.#everyMs, () => this.#look(), timers);
   }
 
   #look(): void {

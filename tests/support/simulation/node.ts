@@ -185,6 +185,7 @@ export class SimNode {
       },
       unretire: (names) => this.retirement.unretire(names),
       followPlan: async () => this.followPlan(),
+      settled: () => this.recorder.settled(),
       recorded: () => Promise.reject(new Error('no installation happens here')),
       recordPlanEdit: () => Promise.reject(new Error('the plan is no file here')),
       cutovers: this.cutovers,
