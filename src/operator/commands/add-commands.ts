@@ -39,7 +39,7 @@ export function addFileCommands(program: Command, ends: Ends, io: CommandIo): vo
 
   program
     .command('add')
-    .description('adds a tunnel: host key shown for confirmation, YAML, doctor, reload, waits for up')
+    .description('adds a tunnel: host key shown for confirmation, doctor, YAML, reload, waits for up')
     .argument('<name>', 'name of the tunnel')
     .argument('<destination>', '[user@]host[:port] as for ssh, or a host in the file')
     .addOption(

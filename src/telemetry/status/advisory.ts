@@ -122,11 +122,11 @@ export const ADVISORY_CODES = Object.keys(ADVISORIES) as readonly AdvisoryCode[]
 
 export interface Advisory {
   readonly code: AdvisoryCode;
-  /** One line. Unchanged while the facts are unchanged, so that the log shows the message once. */
+  /** One line about the present facts. */
   readonly message: string;
   /**
-   * What the advisory is about, if its message changes while the trouble lasts, for example because of a count. Then the
-   * log shows the trouble once, and again each hour.
+   * The trouble, if its message may change while the trouble lasts, for example because of a count or an error text.
+   * The log and the webhooks tell the same code and subject once. Without a subject, another message is another trouble.
    */
   readonly subject?: string | undefined;
 }

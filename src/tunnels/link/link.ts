@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { abortable } from '../../base/async/deadline.ts';
+import type { Signal } from '../../base/async/signal.ts';
 import { Waiters } from '../../base/async/waiters.ts';
 import { TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
@@ -119,7 +120,7 @@ export class Link implements ChannelSource, JumpLink {
     return this.#roster.homes.map(({ session }) => session);
   }
 
-  whenReady(signal: AbortSignal): Promise<void> {
+  whenReady(signal: Signal): Promise<void> {
     if (this.ready) return Promise.resolve();
     const woken = this.#waiting.wait(signal);
     // The current pause may be longer than a waiting client should wait.
@@ -129,15 +130,17 @@ export class Link implements ChannelSource, JumpLink {
     return woken;
   }
 
-  async whenAnswering(signal: AbortSignal): Promise<void> {
-    await abortable(this.#roster.choose()?.session.answered ?? Promise.resolve(), signal);
+  whenAnswering(signal: Signal): Promise<void> | undefined {
+    const { session } = this.#roster.choose() ?? {};
+    // A round trip is the time of an answer.
+    return session?.answered && session.rttMs === undefined ? abortable(session.answered, signal) : undefined;
   }
 
-  open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
+  open(target: Address, originator: Originator, signal: Signal): Promise<Channel> {
     return this.#channels.open(target, originator, signal);
   }
 
-  carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
+  carry(target: TcpAddress, signal: Signal): Promise<Carrier> {
     return this.#channels.carry(target, signal);
   }
 

@@ -116,19 +116,24 @@ describe.skipIf(!has('sshd'))('fleet-mesh init and add', { concurrent: true }, (
     expect(() => statSync(join(home.path, '.ssh'))).toThrow('ENOENT');
   });
 
-  it('never accepts a changed host key, even with --accept-new', async () => {
+  it('never accepts a changed host key, even with --accept-new, and changes nothing', async () => {
     using home = tempDir('add');
     await using sshd = await startSshd();
     await using other = await startSshd();
-    const { env, knownHosts, destination } = emptyHome(sshd, home);
+    const { env, file, knownHosts, destination } = emptyHome(sshd, home);
+    await runCli(['init'], env);
+    const before = readFileSync(file, 'utf8');
     mkdirSync(join(home.path, '.ssh'));
     const [, type = '', key = ''] = readFileSync(other.knownHostsFile, 'utf8').split(/\s+/);
     const line = `[127.0.0.1]:${sshd.port} ${type} ${key}\n`;
     writeFileSync(knownHosts, line);
     const refused = await runCli(['add', 'db', '-L', '15432:127.0.0.1:5432', '--accept-new', ...destination], env);
     expect(refused.code).toBe(1);
-    expect(refused.stdout + refused.stderr).toContain('host_key_changed');
+    expect(refused.stdout).toContain('host_key_changed');
+    expect(refused.stdout).not.toContain('tunnel db is in');
+    expect(refused.stderr).toMatch(/not the expected one, so the tunnel was not added\. Nothing was changed\./);
     expect(readFileSync(knownHosts, 'utf8')).toBe(line);
+    expect(readFileSync(file, 'utf8')).toBe(before);
   });
 
   it.skipIf(!has('python3'))('asks on a terminal: "no" changes nothing, the pasted fingerprint is a yes', async () => {
