@@ -3,7 +3,7 @@ import type { Signal } from '../../base/async/signal.ts';
 import { SessionFull, TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
-import { Answering } from './answering.ts';
+import { Answering, silentError } from './answering.ts';
 import { Carriers } from './carriers.ts';
 import { type Opener, openHedged } from './hedge.ts';
 import type { Carrier } from './jump.ts';
@@ -44,7 +44,7 @@ export class Channels {
     this.#roster = roster;
     this.#carriers = new Carriers(roster);
     this.#answering = new Answering(roster, deps);
-    this.#names = new Names(() => roster.all.flatMap(({ session }) => session.frozenBy ?? []));
+    this.#names = new Names(() => this.#frozen());
     this.#deps = deps;
   }
 
@@ -124,6 +124,11 @@ export class Channels {
     return next && !next.session.suspect ? next : undefined;
   }
 
+  /** The hosts that have frozen a session. */
+  #frozen(): readonly string[] {
+    return this.#roster.all.flatMap(({ session }) => session.frozenBy ?? []);
+  }
+
   /** All sessions: what has struck one may have struck the others. */
   #check(): void {
     for (const { session } of this.#roster.all) session.check();
@@ -147,9 +152,16 @@ export class Channels {
 
   #turn(host: string, signal: Signal): Promise<Turn> {
     const expired = () =>
-      new TunnelError('target_unreachable', `the open to ${host} had no turn: another name has frozen an SSH session`, {
-        hint: 'sshd resolves names one at a time. Check the resolver of the host, or use an address.',
-      });
+      // Without a frozen session the network is the cause: the open may succeed later.
+      this.#frozen().length === 0
+        ? silentError()
+        : new TunnelError(
+            'target_unreachable',
+            `the open to ${host} had no turn: another name has frozen an SSH session`,
+            {
+              hint: 'sshd resolves names one at a time. Check the resolver of the host, or use an address.',
+            },
+          );
     return withDeadline(this.#deps.waitMs(), signal, expired, (bounded) => this.#names.enter(host, bounded));
   }
 }

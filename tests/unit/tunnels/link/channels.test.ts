@@ -133,6 +133,18 @@ describe(Channels, () => {
     gone.abort(new Error('over'));
   });
 
+  it('blames the network, and not a name, for an open that had no turn while no session is frozen', async () => {
+    const { channels } = channelsOver(new SilentSession(false), new SilentSession(false));
+    const gone = new AbortController();
+    channels.open(named('one'), originator, gone.signal).catch(() => {});
+    const other = channels.open(named('other'), originator, gone.signal);
+    other.catch(() => {});
+    await vi.advanceTimersByTimeAsync(WAIT_MS);
+    // A session loss: the client waits for the network.
+    await expect(other).rejects.toMatchObject({ code: 'keepalive_lost' });
+    gone.abort(new Error('over'));
+  });
+
   it('carries an open to another session that waits behind a frozen open', async () => {
     const sessions = [new SilentSession(false), new FakeSession()];
     const { channels, winners } = channelsOver(...sessions);
