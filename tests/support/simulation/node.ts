@@ -236,7 +236,7 @@ export class SimNode {
         this.followPlan();
         await this.#supervisor.tick(now);
         this.cutovers.sample(now);
-        this.recorder.tick(this.retirement.pulses(this.#supervisor.pulses()));
+        this.recorder.tick(this.#supervisor.uses(), () => this.retirement.pulses(this.#supervisor.pulses()));
         this.retirement.tick(now);
       },
       () => TICK_MS,

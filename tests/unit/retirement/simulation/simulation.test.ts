@@ -78,6 +78,7 @@ describe('the simulator of the drain side', () => {
     await simulate({ seed: 3, steps: [] });
     expect([Date, setTimeout, performance.now, process.hrtime.bigint]).toEqual(before);
     const { readFile } = await import('node:fs/promises');
-    await expect(readFile('/sim/state/events.jsonl')).rejects.toThrow('ENOENT: no such file');
+    // The words of the system, whether or not the machine has such a directory.
+    await expect(readFile('/sim/state/events.jsonl')).rejects.toThrow(/ENOENT: no such file|EACCES: permission denied/);
   });
 });
