@@ -154,6 +154,8 @@ addHelp(program);
 
 /** Runs the command that the arguments name; settles with its exit code. */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
+  // Nobody reads the messages, and the exit code still tells the result.
+  process.stderr.on('error', () => {});
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // A reader that goes away (`fleet-mesh schema config | head`) is no failure of ours.
     if (error.code === 'EPIPE') return;

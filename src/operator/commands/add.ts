@@ -1,8 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
-import { homedir, userInfo } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { type ErrorCode, messageOf, TunnelError } from '../../base/errors.ts';
 import { NotReplaced, replaceFile } from '../../base/files/replace-file.ts';
+import { homeOf } from '../../base/home.ts';
 import { printable, visible } from '../../base/text/printable.ts';
 import { shellWord } from '../../config/command-line.ts';
 import type { Config } from '../../config/config.ts';
@@ -17,6 +17,7 @@ import { NotEditable } from '../../config/text-edit.ts';
 import { readYaml } from '../../config/yaml-document.ts';
 import { type Additions, type AddRequest, BadRequest, draftTunnel, NameTaken } from '../../machine/add/draft.ts';
 import { meetHosts, type Stranger } from '../../machine/add/meet-hosts.ts';
+import { account } from './account.ts';
 import { putInForce } from './add-in-force.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { ask, canAsk } from './confirm.ts';
@@ -124,11 +125,10 @@ async function prepareChange(options: AddOptions, io: AddIo): Promise<Change> {
   const old = before ?? Buffer.from(firstText());
   const env = outsideOfUnit(io.env, path);
   const config = parseConfig(old, path, env);
-  const { HOME } = io.env;
-  const home = HOME || homedir();
+  const home = homeOf(io.env);
   const usualKey = ['id_ed25519', 'id_ecdsa', 'id_rsa'].find((name) => existsSync(join(home, '.ssh', name)));
   const context = {
-    user: userInfo().username,
+    user: account({}),
     home,
     usualKey: usualKey === undefined ? undefined : `~/.ssh/${usualKey}`,
     // The daemon of the system unit has another home.

@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
+import type { Placed } from '../../base/async/crowd.ts';
 import { DeadlineTimer } from '../../base/async/deadline-timer.ts';
+import type { Signal } from '../../base/async/signal.ts';
 import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
@@ -19,6 +21,8 @@ export interface ChannelDependencies {
   gone(): TunnelError;
   /** The error when the peer answers nothing at all, so a missing answer says nothing about the target. */
   deaf(): TunnelError | undefined;
+  /** The end of the last silence of the peer, as of performance.now(). */
+  answeringSince(): number;
   /** The server, or ssh2 after the end of the session, has answered the open. */
   onAnswered(): void;
   /** Called before the first use of the stream. */
@@ -52,11 +56,13 @@ export function openDirectChannel(
  * One channel of a session, from request to close. SSH cannot withdraw a pending open: if the caller has left, the
  * channel is closed as soon as the server opens it.
  */
-export class SessionChannel {
+export class SessionChannel implements Placed {
+  place = -1;
   readonly #target: Address;
   readonly #deps: ChannelDependencies;
-  readonly #answered: Promise<ChannelStream>;
-  #settle: { resolve(stream: ChannelStream): void; reject(error: TunnelError): void } | undefined;
+  /** Those who wait for the answer. */
+  #waiting: { onOpened(stream: ChannelStream): void; onFailed(error: TunnelError): void } | undefined;
+  #failure: TunnelError | undefined;
   #stream: ChannelStream | undefined;
   #onLost: ((complete: boolean) => void) | undefined;
   #over = false;
@@ -64,18 +70,13 @@ export class SessionChannel {
   constructor(target: Address, deps: ChannelDependencies) {
     this.#target = target;
     this.#deps = deps;
-    this.#answered = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-    });
-    // Avoids an unhandled rejection when the caller has left before the answer.
-    this.#answered.catch(() => {});
   }
 
   /** The answer of the server, or of ssh2 when the connection ended first. */
   answer(error: Error | undefined, stream: ChannelStream | undefined): void {
     this.#deps.onAnswered();
     if (!stream) {
-      this.#settle?.reject((error && explainOpenFailure(this.#target, error, this.#deps.server)) ?? this.#deps.gone());
+      this.#fail((error && explainOpenFailure(this.#target, error, this.#deps.server)) ?? this.#deps.gone());
       this.#finish();
       return;
     }
@@ -86,11 +87,14 @@ export class SessionChannel {
     // A forwarded stream has no stderr data, but an unread stderr would block its window.
     if ('stderr' in stream) stream.stderr.on('error', () => {}).resume();
     if (this.#over) this.#close();
-    this.#settle?.resolve(stream);
+    this.#waiting?.onOpened(stream);
   }
 
-  /** Waits at most `timeoutMs` for the answer: the server's own connect to a silent address takes minutes. */
-  opened(timeoutMs: number, signal: AbortSignal): Promise<Channel> {
+  /**
+   * Waits at most `timeoutMs` for the answer: the server's own connect to a silent address takes minutes. If the peer was
+   * silent meanwhile, the time begins again once, because the target got less of it.
+   */
+  opened(timeoutMs: number, signal: Signal): Promise<Channel> {
     return new Promise((resolve, reject) => {
       const abandon = (error: unknown) => {
         this.#close();
@@ -101,27 +105,47 @@ export class SessionChannel {
       };
       const onAbort = () => abandon(signal.reason);
       const stopWaiting = () => {
+        this.#waiting = undefined;
         timer.end();
         signal.removeEventListener('abort', onAbort);
       };
+      const sentAt = performance.now();
+      let extended = false;
       const timer = new DeadlineTimer(timeoutMs, () => {
+        const deaf = this.#deps.deaf();
+        const lostMs = this.#deps.answeringSince() - sentAt;
+        if (!deaf && !extended && lostMs > 0) {
+          extended = true;
+          return timer.restart(Math.min(timeoutMs, lostMs));
+        }
         const message = `${formatAddress(this.#target)} did not answer within ${timeoutMs} ms`;
         const cause = new DOMException('no answer', 'TimeoutError');
-        abandon(this.#deps.deaf() ?? new TunnelError('target_unreachable', message, { cause }));
+        abandon(deaf ?? new TunnelError('target_unreachable', message, { cause }));
       });
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
-      this.#answered.then(
-        (stream) => {
-          stopWaiting();
-          resolve(this.#handle(stream));
-        },
-        (error: unknown) => {
-          stopWaiting();
-          reject(error);
-        },
-      );
+      else this.#wait(stopWaiting, resolve, reject);
     });
+  }
+
+  #wait(stopWaiting: () => void, resolve: (channel: Channel) => void, reject: (error: TunnelError) => void): void {
+    const onOpened = (stream: ChannelStream) => {
+      stopWaiting();
+      resolve(this.#handle(stream));
+    };
+    const onFailed = (error: TunnelError) => {
+      stopWaiting();
+      reject(error);
+    };
+    this.#waiting = { onOpened, onFailed };
+    // The answer may be here already.
+    if (this.#failure) onFailed(this.#failure);
+    else if (this.#stream) onOpened(this.#stream);
+  }
+
+  #fail(error: TunnelError): void {
+    this.#failure ??= error;
+    this.#waiting?.onFailed(this.#failure);
   }
 
   /** The server requested the channel, and we have confirmed it. */
@@ -138,7 +162,7 @@ export class SessionChannel {
   /** The session ended. Called before ssh2 ends the stream. */
   lose(): void {
     if (this.#over) return;
-    this.#settle?.reject(this.#deps.gone());
+    this.#fail(this.#deps.gone());
     this.#onLost?.(this.#complete());
     this.#finish();
   }
