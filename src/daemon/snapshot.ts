@@ -114,6 +114,7 @@ export function currentAdvisories(
   const files = [retirement, cutovers, rotators, presence].flatMap((each) => each.unwritten);
   const unwritten = [...files, ...recorder.unwrittenFiles];
   return [
+    ...inForce.advisories(),
     ...control.advisories(),
     ...owner.advisories(),
     ...unwrittenAdvisories(unwritten),

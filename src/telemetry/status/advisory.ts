@@ -77,6 +77,11 @@ export const ADVISORIES = {
     remedy:
       'Follow the message: `fleet-mesh up`, `retire` or `cutover` with the tunnel decides. Find out who changed `state_dir`.',
   },
+  state_dir_moved: {
+    cause: 'A reload changed `state_dir`. The daemon stays in the directory of its start.',
+    remedy:
+      'Stop the daemon, move the directory to the new path, then start the daemon. Or set the old path, and reload.',
+  },
   state_dir_lock_weak: {
     cause: 'The kernel cannot lock `state_dir`: the program `flock` is missing, or the file system has no locks.',
     remedy: 'Install `flock` (Debian package util-linux), or set a `state_dir` on a local file system.',
