@@ -4,7 +4,7 @@ import { type Entry, type EventsAnswer, eventsAnswer } from '../../retirement/ev
 import { parseSince, SINCE_EXPECTED } from '../../retirement/evidence/selection.ts';
 import { entryText, foldReloads } from '../text/events.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
-import { fetchParsed, parseJson, Refused, StatusUnavailable } from './fetch-status.ts';
+import { fetchParsed, fetchStatus, parseJson, Refused, StatusUnavailable } from './fetch-status.ts';
 import { type EndpointOptions, findEndpoint, notAnEndpoint } from './find-endpoint.ts';
 import { followEvents } from './follow-events.ts';
 
@@ -59,7 +59,17 @@ async function list(
   }
   for (const entry of foldReloads(answer.events)) print(entry);
   if (!answer.complete) io.err('(older events are in the files of state_dir)\n');
+  io.err(await missing(endpoint, io));
   return EXIT.ok;
+}
+
+/** A full disk must not look like a quiet night. Empty if the evidence is written. */
+async function missing(endpoint: TcpAddress, { signal }: EventsIo): Promise<string> {
+  const status = await fetchStatus(endpoint, signal).catch(() => undefined);
+  if (status === undefined || status.evidence.error === null) return '';
+  const { waiting, error } = status.evidence;
+  const events = waiting === 1 ? '1 newer event waits' : `${waiting} newer events wait`;
+  return `(${events} in memory, because the evidence cannot be written: ${printable(error)})\n`;
 }
 
 function pathFor(tunnel: string | undefined, since: Date | undefined): string {

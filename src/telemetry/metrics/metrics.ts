@@ -190,6 +190,8 @@ export function createMetrics(): Metrics {
 
   /** Tunnels with a series of their accept errors. */
   const counted = new Set<string>();
+  /** Tunnels with clients. */
+  const used = new Set<string>();
   const update = (snapshot: Status) => {
     loopLag.set(lag.read());
     // The series must exist before the first increment; otherwise a rate misses that increment.
@@ -200,10 +202,11 @@ export function createMetrics(): Metrics {
       if (credential.renewal) for (const result of RENEWAL_RESULTS) certificateRenewals.inc({ actor, result }, 0);
     }
     for (const { name, retirement, usage } of snapshot.tunnels) {
-      // Not for each of a thousand idle tunnels: the page would double.
-      if (usage.opened_total > 0) perTunnel.holdSeconds.touch({ tunnel: name });
       if (!counted.has(name)) perTunnel.acceptErrors.inc({ tunnel: name }, 0);
       counted.add(name);
+      // Not for each of a thousand idle tunnels: the page would double.
+      if (usage.opened_total > 0 && !used.has(name)) perTunnel.holdSeconds.touch({ tunnel: name });
+      if (usage.opened_total > 0) used.add(name);
       for (const code of retirement?.blockers ?? []) retireOverrides.inc({ tunnel: name, code }, 0);
     }
   };
@@ -232,6 +235,7 @@ export function createMetrics(): Metrics {
     clientLookupSeconds,
     forgetTunnel: (tunnel) => {
       counted.delete(tunnel);
+      used.delete(tunnel);
       for (const code of BLOCKER_CODES) retireOverrides.remove({ tunnel, code });
       for (const instrument of Object.values(perTunnel)) instrument.remove({ tunnel });
     },

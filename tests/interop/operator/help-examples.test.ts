@@ -13,8 +13,8 @@ import { tempDir } from '../../support/machine/temp-dir.ts';
 import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 
-/** Examples that change the machine, or that end only when a person ends them. */
-const ONLY_PARSED = /^(?:run|install|uninstall)\b|--watch|--follow|--wait /;
+/** Examples that change the machine, that end only when a person ends them, or that look at the whole machine. */
+const ONLY_PARSED = /^(?:run|install|uninstall)\b|--watch|--follow|--wait |--bundle /;
 
 const UNIT = '[Service]\nExecStart=/usr/bin/ssh -N -L 15432:10.0.0.12:5432 fleet@bastion\n';
 const SSH_CONFIG = 'Host bastion db\n  HostName 127.0.0.1\n  LocalForward 15432 10.0.0.12:5432\n';

@@ -279,6 +279,9 @@ describe.skipIf(!has('sshd'))('the state directory', () => {
         expect(codesOf(status)).toEqual(['evidence_unavailable']);
         const { verdict, unknowns } = await verdictOf(mesh.daemon);
         expect([verdict, unknowns[0]?.code]).toEqual(['unknown', 'evidence_unwritten']);
+        const told = await runCli(['events', '--config', mesh.configFile]);
+        expect(told).toMatchObject({ code: 0, stdout: '' });
+        expect(told.stderr).toMatch(/^\(\d+ newer events wait in memory, because the evidence cannot be written: /m);
       }
       const since = performance.now();
       expect(await within('the daemon ends', mesh.daemon.stop(), 5_000)).toMatchObject({ code: 0 });
