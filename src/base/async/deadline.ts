@@ -1,5 +1,6 @@
 import { DeadlineTimer } from './deadline-timer.ts';
 import { follow, onceAborted } from './follow.ts';
+import type { Signal } from './signal.ts';
 
 /**
  * Runs `task` with a signal that aborts with `parent`, or after `ms` milliseconds with the error of `expired`. The task
@@ -7,7 +8,7 @@ import { follow, onceAborted } from './follow.ts';
  */
 export async function withDeadline<T>(
   ms: number,
-  parent: AbortSignal | undefined,
+  parent: Signal | undefined,
   expired: () => Error,
   task: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -23,7 +24,7 @@ export async function withDeadline<T>(
 }
 
 /** Settles with `promise`, or rejects with the signal's reason once the signal aborts. The promise itself runs on. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export function abortable<T>(promise: Promise<T>, signal: Signal): Promise<T> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       promise.catch(() => {});

@@ -1,8 +1,9 @@
+import type { Signal } from './signal.ts';
 /**
  * Waits `ms` milliseconds; rejects with the signal's reason when the signal aborts. Uses the global `setTimeout`, so
  * fake timers control every periodic task of this program.
  */
-export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+export function sleep(ms: number, signal?: Signal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(signal.reason);

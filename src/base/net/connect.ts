@@ -1,6 +1,7 @@
 import { connect as connectSocket, type NetConnectOpts, type Socket } from 'node:net';
 import { DeadlineTimer } from '../async/deadline-timer.ts';
 import { onceAborted } from '../async/follow.ts';
+import type { Signal } from '../async/signal.ts';
 
 export interface ConnectOptions {
   /** The destination and the socket options. */
@@ -18,7 +19,7 @@ export interface ConnectOptions {
  * signal's reason. A rejected attempt leaves no socket behind, and a late error never reaches the process. A returned
  * socket has no error listener: the caller must attach one at once.
  */
-export function connect(options: ConnectOptions, signal: AbortSignal): Promise<Socket> {
+export function connect(options: ConnectOptions, signal: Signal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(signal.reason);

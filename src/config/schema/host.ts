@@ -26,7 +26,9 @@ export const host = mapping({
   keepalive: mapping({
     every: duration(500, 300_000)
       .prefault('5s')
-      .describe('Interval between two keepalive requests; an idle session is asked after a fifth of it. Default 5s.'),
+      .describe(
+        'Interval between two keepalive requests; an idle session in use is asked within a fifth of it. Default 5s.',
+      ),
     lost_after: wholeNumber(1, 100)
       .prefault(3)
       .describe('Silent intervals in a row until the session is closed. Default 3.'),

@@ -85,6 +85,10 @@ export function addFileCommands(program: Command, ends: Ends, io: CommandIo): vo
           io.err('fleet-mesh: expected -L, -R or -D, as in: fleet-mesh add db -L 15432:db:5432 user@host\n');
           return EXIT.usage;
         }
+        if (rest.allowRemote && dynamic === undefined) {
+          io.err('fleet-mesh: --allow-remote is for -D alone; -L and -R listen where their ADDRESS says\n');
+          return EXIT.usage;
+        }
         const direction = local !== undefined ? 'local' : remote !== undefined ? 'remote' : 'dynamic';
         const { add } = await import('./add.ts');
         return add(

@@ -1,13 +1,14 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { type ErrorCode, messageOf, TunnelError } from '../../base/errors.ts';
 import { NotReplaced, replaceFile } from '../../base/files/replace-file.ts';
 import { homeOf } from '../../base/home.ts';
-import { printable } from '../../base/text/printable.ts';
+import { printable, visible } from '../../base/text/printable.ts';
 import { shellWord } from '../../config/command-line.ts';
 import type { Config } from '../../config/config.ts';
 import { withCredentialSources } from '../../config/credential-source.ts';
 import { readDocument } from '../../config/document.ts';
+import { DURATION_EXPECTED, parseDuration } from '../../config/duration.ts';
 import { insertEntry } from '../../config/insert-entry.ts';
 import { parseConfig } from '../../config/load.ts';
 import { namesCredential, outsideOfUnit } from '../../config/paths.ts';
@@ -75,6 +76,9 @@ export async function add(options: AddOptions, io: AddIo): Promise<ExitCode> {
   const say = options.json ? () => {} : (line: string) => io.out(`${printable(line, 4_000)}\n`);
   const met: Stranger[] = [];
   try {
+    // A mistake must show before anything is written, also without a daemon.
+    if (parseDuration(options.timeout) === undefined)
+      throw new Refused(EXIT.usage, `expected --timeout with ${DURATION_EXPECTED}, not "${options.timeout}"`);
     const change = await prepareChange(options, io);
     const { path, additions } = change;
     await meet(change, options, io, (stranger) => {
@@ -138,7 +142,7 @@ async function prepareChange(options: AddOptions, io: AddIo): Promise<Change> {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const reasons = error.problems.map(({ path: at, message }) => `${at}: ${message}`);
-    throw new Refused(EXIT.usage, reasons.join('\nfleet-mesh: '));
+    throw new Refused(EXIT.usage, reasons.join('; '));
   }
 }
 
@@ -146,7 +150,10 @@ async function prepareChange(options: AddOptions, io: AddIo): Promise<Change> {
 function keyPath(identity: string | undefined, home: string): string | undefined {
   if (identity === undefined || identity === 'agent' || namesCredential(identity)) return identity;
   const path = identity.startsWith('~/') ? join(home, identity.slice(2)) : resolve(identity);
-  if (!existsSync(path)) throw new Refused(EXIT.usage, `the key ${identity} does not exist`);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw new Refused(EXIT.usage, `the key ${identity} does not exist`);
+  if (!found.isFile()) throw new Refused(EXIT.usage, `${identity} is no file; expected a private key`);
+  if (path.endsWith('.pub')) throw new Refused(EXIT.usage, `${identity} is a public key; expected the private key`);
   const below = relative(home, path);
   return below.startsWith('..') ? path : `~/${below}`;
 }
@@ -193,7 +200,11 @@ function report(error: unknown, met: readonly Stranger[], { config, json }: AddO
   const { code, message, hint: fix } = explain(error, config);
   const hint = `${fix} ${unchanged(met)}`.trim();
   if (json) print(io, { ok: false, error: { message, hint } });
-  else io.err(`fleet-mesh: ${printable(message, 4_000)}\n${printable(hint, 4_000)}\n`);
+  // Mistakes in the file have a line each, some with a caret below.
+  else
+    io.err(
+      `fleet-mesh: ${error instanceof ConfigError ? visible(message) : printable(message, 4_000)}\n${printable(hint, 4_000)}\n`,
+    );
   return code;
 }
 

@@ -1,5 +1,6 @@
 import { emitKeypressEvents } from 'node:readline';
 import { sleep } from '../../base/async/sleep.ts';
+import { isDumb } from '../../base/text/plain-terminal.ts';
 import type { Status } from '../../telemetry/status/status.ts';
 import { afterKey, firstScreen, type Key, screenLines } from '../text/screen.ts';
 import { hangUp } from './hang-up.ts';
@@ -24,10 +25,10 @@ export interface Keyboard {
 
 const CTRL_C: Key = { name: 'c', text: undefined, ctrl: true };
 
-/** Standard input and output, if both are a terminal. */
+/** Standard input and output, if both are a terminal with escape sequences. */
 export function keyboard(): Keyboard | undefined {
   const { stdin, stdout } = process;
-  if (!stdin.isTTY || !stdout.isTTY) return undefined;
+  if (!stdin.isTTY || !stdout.isTTY || isDumb(process.env)) return undefined;
   return {
     listen: (onKey, shown) => {
       const heard = (text: string | undefined, { name, ctrl }: { name?: string; ctrl?: boolean } = {}) => {

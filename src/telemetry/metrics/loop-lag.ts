@@ -1,8 +1,10 @@
+import { clearInterval, setInterval } from 'node:timers';
+
 /** Between two looks at a loop that works, in milliseconds: a delay shorter than this may be missed. */
 const WORKING_MS = 25;
 /**
- * Between two looks at a loop that rests, in milliseconds. Each look wakes the process: at 25 ms, the looks cost more than
- * all else that an idle daemon does.
+ * Between two looks at a loop that rests, in milliseconds: the first delay after a rest may be missed, or shown shorter by so
+ * much. Each look wakes the process: at 25 ms, the looks cost more than all else that an idle daemon does.
  */
 const RESTING_MS = 250;
 /** A loop rests when its work takes less than this part of the time. */
@@ -10,7 +12,7 @@ const RESTS = 0.1;
 /** So long a loop must rest before the looks become rare, in milliseconds. */
 const CALM_MS = 1_000;
 
-// A fake clock in a test may replace it: the work of the process stays real.
+// Not the global timers and functions, which a test may replace: the loop and its work stay real.
 const { eventLoopUtilization } = performance;
 
 interface Reading {
@@ -59,9 +61,7 @@ export class LoopLag {
     this.#lookedAt = now;
     this.#worked = active;
     const lateMs = elapsedMs - this.#everyMs;
-    // The work began before the look was due. A loop that rests does little else.
-    const delayMs = this.#everyMs === RESTING_MS && lateMs >= WORKING_MS ? Math.max(lateMs, workMs) : lateMs;
-    this.#longestMs = Math.max(this.#longestMs, delayMs);
+    this.#longestMs = Math.max(this.#longestMs, lateMs);
     if (workMs >= RESTS * elapsedMs) {
       this.#restsSince = undefined;
       this.#lookEvery(WORKING_MS);

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { Signal } from '../../base/async/signal.ts';
 import type { Address } from '../../base/net/address.ts';
 
 /** The client behind a channel: RFC 4254 section 7.2, "originator IP address" and "originator port". */
@@ -32,15 +33,15 @@ export interface ChannelSource {
   /** Whether a channel can be opened now. */
   readonly ready: boolean;
   /** Settles as soon as {@link ready}; rejects with the signal's reason when that aborts. */
-  whenReady(signal: AbortSignal): Promise<void>;
+  whenReady(signal: Signal): Promise<void>;
   /**
    * Settles when the session for the next channel has answered once since its login: the time of an earlier answer has the
-   * start of the session in it. Settles at once without a session, and rejects like {@link whenReady}.
+   * start of the session in it. Rejects like {@link whenReady}. Undefined: the session has answered, or there is none.
    */
-  whenAnswering?(signal: AbortSignal): Promise<void>;
+  whenAnswering?(signal: Signal): Promise<void> | undefined;
   /**
    * Opens a channel. Rejects with a TunnelError: `target_refused`, `target_unreachable` and `forward_denied` are the
    * peer's answer; `connection_reset`, `keepalive_lost` and `protocol_error` mean that the session ended first: try another.
    */
-  open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel>;
+  open(target: Address, originator: Originator, signal: Signal): Promise<Channel>;
 }

@@ -1,3 +1,4 @@
+import type { Signal } from '../../base/async/signal.ts';
 import type { Address } from '../../base/net/address.ts';
 import type { Channel, Originator } from './channel-source.ts';
 
@@ -47,7 +48,7 @@ export interface FarSession {
   readonly closed: Promise<{ readonly silentMs: number }>;
   /** The fix in the words of the server; undefined when settings of sshd are the fix. */
   fix?(trouble: ListenTrouble): string | undefined;
-  open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel>;
+  open(target: Address, originator: Originator, signal: Signal): Promise<Channel>;
   /** A listener that is not bound yet. A draining session does not end before the listener is released. */
   listener(address: Address, onConnection: (incoming: IncomingConnection) => void): FarListener;
 }

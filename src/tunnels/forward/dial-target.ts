@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Signal } from '../../base/async/signal.ts';
 import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import { connect } from '../../base/net/connect.ts';
@@ -12,7 +13,7 @@ const DIAL_MS = 10_000;
  * `target_refused`, `target_unreachable`, or the signal's reason. The errors of the returned socket are already
  * handled.
  */
-export async function dialTarget(target: Address, signal: AbortSignal): Promise<Socket> {
+export async function dialTarget(target: Address, signal: Signal): Promise<Socket> {
   const where = formatAddress(target);
   const socket = await connect(
     {

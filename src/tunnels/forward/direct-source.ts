@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Signal } from '../../base/async/signal.ts';
 import type { Address } from '../../base/net/address.ts';
 import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
 import { dialTarget } from './dial-target.ts';
@@ -18,7 +19,7 @@ export class DirectSource implements ChannelSource {
 
   async whenReady(): Promise<void> {}
 
-  async open(target: Address, _originator: Originator, signal: AbortSignal): Promise<Channel> {
+  async open(target: Address, _originator: Originator, signal: Signal): Promise<Channel> {
     return new DirectChannel(await dialTarget(target, signal), this.#purpose === 'relay');
   }
 }

@@ -1,3 +1,4 @@
+import type { Signal } from '../../base/async/signal.ts';
 import { Waiters } from '../../base/async/waiters.ts';
 import type { TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
@@ -78,7 +79,7 @@ export class Junction {
   }
 
   /** Settles once connections are no longer held; rejects with the signal's reason. */
-  async whenReleased(signal: AbortSignal): Promise<void> {
+  async whenReleased(signal: Signal): Promise<void> {
     while (this.#way.kind === 'held') {
       const released = this.#held.wait(signal);
       this.#way.onMore?.(this.#held.size);
@@ -99,7 +100,7 @@ export class Junction {
   }
 
   /** Settles when no connection goes through the tunnel; rejects with the signal's reason. */
-  async whenClear(signal: AbortSignal): Promise<void> {
+  async whenClear(signal: Signal): Promise<void> {
     while (this.#through > 0) await this.#clearance.wait(signal);
   }
 }

@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net';
+import { Crowd, type Placed } from '../../base/async/crowd.ts';
 import type { UsageCounts } from '../../telemetry/status/status.ts';
 
 /** After this long without client activity, the next use is an event; in milliseconds. */
 const IDLE_MS = 60_000;
 
 /** How a socket is counted. */
-interface Counted {
+interface Counted extends Placed {
+  readonly socket: Socket;
   /** The kind of the other end. */
   readonly peer: 'client' | 'target';
   /** Bytes of a SOCKS handshake: the socket's own counters when it was joined to its channel. */
@@ -26,7 +28,7 @@ export interface UsageListener {
  */
 export class Usage {
   /** Sockets on this side of the tunnel. */
-  readonly #open = new Map<Socket, Counted>();
+  readonly #open = new Crowd<Counted>();
   #openedTotal = 0;
   #failedTotal = 0;
   #held = 0;
@@ -44,6 +46,10 @@ export class Usage {
 
   get open(): number {
     return this.#open.size;
+  }
+
+  get lastActivityAt(): Date | undefined {
+    return this.#lastActivityAt;
   }
 
   /** Clients that are held for a link or at a junction; {@link status} also has those that wait for something else. */
@@ -65,11 +71,12 @@ export class Usage {
    */
   opened(socket: Socket, peer: Counted['peer'] = 'client'): void {
     this.#openedTotal++;
-    const counted = { peer, read: socket.bytesRead - socket.readableLength, written: socket.bytesWritten };
-    this.#open.set(socket, counted);
+    const { bytesRead, readableLength, bytesWritten } = socket;
+    const counted = { socket, peer, read: bytesRead - readableLength, written: bytesWritten, place: -1 };
+    this.#open.add(counted);
     socket.once('close', () => {
-      this.#open.delete(socket);
-      const moved = bytesOf(socket, counted);
+      this.#open.remove(counted);
+      const moved = bytesOf(counted);
       this.#closedToTarget += moved.toTarget;
       this.#closedFromTarget += moved.fromTarget;
       this.arrived(new Date());
@@ -86,13 +93,22 @@ export class Usage {
    * of the target. Such a client uses the tunnel until the end of the wait.
    */
   async waiting<T>(way: Promise<T>): Promise<T> {
-    this.#waiting++;
+    this.beginWait();
     try {
       return await way;
     } finally {
-      this.#waiting--;
-      this.arrived(new Date());
+      this.endWait();
     }
+  }
+
+  /** Like {@link waiting}, for a caller that has its own `finally` for {@link endWait}. */
+  beginWait(): void {
+    this.#waiting++;
+  }
+
+  endWait(): void {
+    this.#waiting--;
+    this.arrived(new Date());
   }
 
   /** Within {@link waiting}: the client is held and timed while `wait` is pending, for a link or at a junction. */
@@ -115,8 +131,7 @@ export class Usage {
     }
     // Of ten thousand connections each second: without an object for each of them.
     let seen = this.#closedToTarget + this.#closedFromTarget;
-    for (const [socket, { read, written }] of this.#open)
-      seen += socket.bytesRead - read + socket.bytesWritten - written;
+    for (const { socket, read, written } of this.#open) seen += socket.bytesRead - read + socket.bytesWritten - written;
     if (seen > this.#bytesSeen) this.arrived(now);
     this.#bytesSeen = seen;
   }
@@ -137,8 +152,8 @@ export class Usage {
   #bytes(): { toTarget: number; fromTarget: number } {
     let toTarget = this.#closedToTarget;
     let fromTarget = this.#closedFromTarget;
-    for (const [socket, counted] of this.#open) {
-      const moved = bytesOf(socket, counted);
+    for (const counted of this.#open) {
+      const moved = bytesOf(counted);
       toTarget += moved.toTarget;
       fromTarget += moved.fromTarget;
     }
@@ -160,8 +175,8 @@ export function sumOf(a: UsageCounts, b: UsageCounts): UsageCounts {
   };
 }
 
-function bytesOf({ bytesRead, bytesWritten }: Socket, { peer, read, written }: Counted) {
-  const received = bytesRead - read;
-  const sent = bytesWritten - written;
+function bytesOf({ socket, peer, read, written }: Counted) {
+  const received = socket.bytesRead - read;
+  const sent = socket.bytesWritten - written;
   return peer === 'client' ? { toTarget: received, fromTarget: sent } : { toTarget: sent, fromTarget: received };
 }

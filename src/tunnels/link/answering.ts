@@ -1,4 +1,5 @@
 import { withDeadline } from '../../base/async/deadline.ts';
+import type { Signal } from '../../base/async/signal.ts';
 import { Waiters } from '../../base/async/waiters.ts';
 import { TunnelError } from '../../base/errors.ts';
 import type { Roster } from './roster.ts';
@@ -37,12 +38,19 @@ export class Answering {
   }
 
   /**
-   * The session that `choose` gives, once that session answers. Call {@link sent} when the open leaves. Rejects with a
-   * TunnelError, or the signal's reason.
+   * The session that `choose` gives, once that session answers. Call {@link sent} when the open leaves. Throws or rejects
+   * with a TunnelError, or the signal's reason.
    */
-  async find(choose: () => Held | undefined, signal: AbortSignal): Promise<Held> {
-    const chosen = this.#take(choose);
-    if (chosen) return chosen;
+  find(choose: () => Held | undefined, signal: Signal): Held | Promise<Held> {
+    return this.#take(choose) ?? this.#wait(choose, signal);
+  }
+
+  /** An open has left for the session that {@link find} gave. */
+  sent(): void {
+    this.#leaving--;
+  }
+
+  #wait(choose: () => Held | undefined, signal: Signal): Promise<Held> {
     const silent = () => new TunnelError('keepalive_lost', 'no SSH session of the link answers a keepalive');
     return withDeadline(this.#deps.waitMs(), signal, silent, async (bounded) => {
       for (;;) {
@@ -52,11 +60,6 @@ export class Answering {
         if (held) return held;
       }
     });
-  }
-
-  /** An open has left for the session that {@link find} gave. */
-  sent(): void {
-    this.#leaving--;
   }
 
   /** Throws when no session is up. */
@@ -73,7 +76,7 @@ export class Answering {
   }
 
   /** One timer for all that wait. */
-  #relief(signal: AbortSignal): Promise<void> {
+  #relief(signal: Signal): Promise<void> {
     this.#look ??= setInterval(() => {
       const held = this.#roster.choose();
       if (!held || this.#fits(held)) this.#waiting.wake();

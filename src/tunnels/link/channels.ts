@@ -1,5 +1,6 @@
 import { withDeadline } from '../../base/async/deadline.ts';
-import { TunnelError } from '../../base/errors.ts';
+import type { Signal } from '../../base/async/signal.ts';
+import { SessionFull, TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
 import { Answering } from './answering.ts';
@@ -8,7 +9,7 @@ import { openHedged } from './hedge.ts';
 import type { Carrier } from './jump.ts';
 import { Names, type Turn } from './names.ts';
 import type { Roster } from './roster.ts';
-import type { Held } from './session.ts';
+import type { Held, LinkSession } from './session.ts';
 
 interface ChannelsDependencies {
   /** The bound of the wait for a session that answers, and of the wait for a turn, in milliseconds. */
@@ -19,6 +20,20 @@ interface ChannelsDependencies {
   onRaced(winner: 'first' | 'second'): void;
   /** An open found no session that answers. */
   onSilence(): void;
+}
+
+/** See {@link LinkSession.open}. */
+type OnPassed = NonNullable<Parameters<LinkSession['open']>[3]>;
+
+/** One open, on whichever session. */
+interface Open {
+  readonly target: Address;
+  /** See {@link hostOf}. */
+  readonly host: string | undefined;
+  readonly originator: Originator;
+  readonly signal: Signal;
+  /** Called with the session that is asked, and again with the one that has answered first. */
+  readonly onHeld: ((held: Held) => void) | undefined;
 }
 
 /** No client opens a channel that carries a session: this daemon does. */
@@ -35,6 +50,10 @@ export class Channels {
   readonly #names: Names;
   readonly #deps: ChannelsDependencies;
 
+  /** The session for an open of a client, whose name takes turns or not. */
+  readonly #choose = (turn: Turn | undefined) =>
+    turn && !turn.proven ? this.#roster.chooseSpare() : this.#roster.choose();
+
   constructor(roster: Roster, deps: ChannelsDependencies) {
     this.#roster = roster;
     this.#carriers = new Carriers(roster);
@@ -49,16 +68,18 @@ export class Channels {
   }
 
   /** Opens a channel on the session that serves. Rejects with a TunnelError, or the signal's reason. */
-  async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
-    const choose = (turn: Turn | undefined) =>
-      turn && !turn.proven ? this.#roster.chooseSpare() : this.#roster.choose();
-    return (await this.#open(choose, target, originator, signal)).channel;
+  open(target: Address, originator: Originator, signal: Signal): Promise<Channel> {
+    return this.#open(this.#choose, target, originator, signal);
   }
 
   /** Opens a channel for a session to a host behind this one. Rejects like {@link open}. */
-  async carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
+  async carry(target: TcpAddress, signal: Signal): Promise<Carrier> {
     const choose = () => this.#carriers.choose(target);
-    const { channel, held } = await this.#open(choose, target, ORIGINATOR, signal);
+    let held: Held | undefined;
+    const channel = await this.#open(choose, target, ORIGINATOR, signal, (on) => {
+      held = on;
+    });
+    if (!held) throw this.#deps.absence();
     return this.#carriers.add(channel, target, held);
   }
 
@@ -71,41 +92,70 @@ export class Channels {
     choose: (turn: Turn | undefined) => Held | undefined,
     target: Address,
     originator: Originator,
-    signal: AbortSignal,
-  ): Promise<{ readonly channel: Channel; readonly held: Held }> {
+    signal: Signal,
+    onHeld?: (held: Held) => void,
+  ): Promise<Channel> {
     if (!choose(undefined)) throw this.#deps.absence();
-    const host = target.kind === 'tcp' ? target.host.toLowerCase() : undefined;
+    const host = hostOf(target);
     const turn = host !== undefined && this.#names.mayFreeze(host) ? await this.#turn(host, signal) : undefined;
     let first: Held;
     try {
-      first = await this.#answering.find(() => choose(turn), signal);
+      const found = this.#answering.find(() => choose(turn), signal);
+      first = found instanceof Promise ? await found : found;
     } catch (error) {
       turn?.passed(false);
       throw error;
     }
     this.#answering.sent();
     const asked = [first];
-    let held = first;
-    const channel = await openHedged(
+    const open = { target, host, originator, signal, onHeld };
+    try {
+      return await this.#race(first, asked, turn?.passed, open);
+    } catch (error) {
+      const roomy = error instanceof SessionFull ? this.#roomier(asked, host) : undefined;
+      if (!roomy) throw error;
+      asked.push(roomy);
+      return this.#race(roomy, asked, this.#again(host), open);
+    }
+  }
+
+  /** Opens on `first`, and on further sessions than `asked` while the answer is late. */
+  #race(first: Held, asked: Held[], passed: OnPassed | undefined, open: Open): Promise<Channel> {
+    const { target, host, originator, signal, onHeld } = open;
+    const racers = [first];
+    onHeld?.(first);
+    return openHedged(
       {
-        first: (withdrawn) => first.session.open(target, originator, withdrawn, turn?.passed),
+        first: (withdrawn) => first.session.open(target, originator, withdrawn, passed),
         patienceMs: first.session.patienceMs,
         onSlow: () => this.#check(),
         next: () => {
           const next = this.#next(asked, host);
           if (!next) return undefined;
           asked.push(next);
-          const again = host === undefined ? undefined : this.#names.begin(host);
-          return (withdrawn) => next.session.open(target, originator, withdrawn, again?.passed);
+          racers.push(next);
+          const again = this.#again(host);
+          return (withdrawn) => next.session.open(target, originator, withdrawn, again);
         },
         onRaced: (winner) => {
-          held = asked[winner] ?? first;
+          onHeld?.(racers[winner] ?? first);
           this.#deps.onRaced(winner === 0 ? 'first' : 'second');
         },
       },
       signal,
     );
-    return { channel, held };
+  }
+
+  /** What guards a further open to a host that may be a name. */
+  #again(host: string | undefined): OnPassed | undefined {
+    return host === undefined ? undefined : this.#names.begin(host).passed;
+  }
+
+  /** Another session, for an open that the server could not try: sshd has a limit of descriptors for each session. */
+  #roomier(asked: readonly Held[], host: string | undefined): Held | undefined {
+    if (host !== undefined && !this.#names.mayRepeat(host)) return undefined;
+    const next = this.#roster.choose(asked);
+    return next && !next.session.suspect ? next : undefined;
   }
 
   /** All sessions: what has struck one may have struck the others. */
@@ -129,11 +179,16 @@ export class Channels {
     return undefined;
   }
 
-  #turn(host: string, signal: AbortSignal): Promise<Turn> {
+  #turn(host: string, signal: Signal): Promise<Turn> {
     const expired = () =>
       new TunnelError('target_unreachable', `the open to ${host} had no turn: another name has frozen an SSH session`, {
         hint: 'sshd resolves names one at a time. Check the resolver of the host, or use an address.',
       });
     return withDeadline(this.#deps.waitMs(), signal, expired, (bounded) => this.#names.enter(host, bounded));
   }
+}
+
+/** The host that the server must find, in lower case; undefined for a Unix socket. */
+function hostOf(target: Address): string | undefined {
+  return target.kind === 'tcp' ? target.host.toLowerCase() : undefined;
 }

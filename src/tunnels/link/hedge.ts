@@ -1,8 +1,9 @@
+import { LightSignal, type Signal } from '../../base/async/signal.ts';
 import { isSessionLoss, TunnelError } from '../../base/errors.ts';
 import type { Channel } from '../channel/channel-source.ts';
 
 /** Opens a channel on one session. The signal withdraws the open; a channel that still opens is closed. */
-export type Opener = (signal: AbortSignal) => Promise<Channel>;
+export type Opener = (signal: Signal) => Promise<Channel>;
 
 export interface HedgedOpen {
   readonly first: Opener;
@@ -22,9 +23,9 @@ const ASK_AFTER = 0.4;
  * Opens a channel, and another one elsewhere when the answer is late. The first answer counts, whether it is a channel
  * or a refusal. The other opens are withdrawn.
  */
-export function openHedged(open: HedgedOpen, signal: AbortSignal): Promise<Channel> {
+export function openHedged(open: HedgedOpen, signal: Signal): Promise<Channel> {
   return new Promise((resolve, reject) => {
-    const racers: { readonly withdraw: AbortController; pending: boolean }[] = [];
+    const racers: { readonly withdraw: LightSignal; pending: boolean }[] = [];
     let settled = false;
 
     const settle = (finish: () => void) => {
@@ -40,7 +41,7 @@ export function openHedged(open: HedgedOpen, signal: AbortSignal): Promise<Chann
 
     const start = (opener: Opener) => {
       const number = racers.length;
-      const racer = { withdraw: new AbortController(), pending: true };
+      const racer = { withdraw: new LightSignal(), pending: true };
       racers.push(racer);
       const answer = (finish: () => void) => {
         racer.pending = false;
@@ -48,7 +49,7 @@ export function openHedged(open: HedgedOpen, signal: AbortSignal): Promise<Chann
         if (racers.length > 1) open.onRaced(number);
         settle(finish);
       };
-      opener(racer.withdraw.signal).then(
+      opener(racer.withdraw).then(
         (channel) => {
           if (settled) channel.close();
           answer(() => resolve(channel));

@@ -1,3 +1,4 @@
+import type { Signal } from '../../base/async/signal.ts';
 import { type ErrorCode, TunnelError } from '../../base/errors.ts';
 import { formatAddress, type TcpAddress } from '../../base/net/address.ts';
 import type { LinkState } from '../../telemetry/status/status.ts';
@@ -20,9 +21,9 @@ export interface JumpLink {
   readonly state: LinkState;
   readonly lastError: TunnelError | undefined;
   readonly nextAttemptAt: Date | undefined;
-  whenReady(signal: AbortSignal): Promise<void>;
+  whenReady(signal: Signal): Promise<void>;
   /** Opens a channel for a session, on the session that carries the fewest. */
-  carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier>;
+  carry(target: TcpAddress, signal: Signal): Promise<Carrier>;
 }
 
 /** Why a host behind a jump host is unreachable: the jump host's own error, under the same code. */

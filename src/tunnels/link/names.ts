@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { Signal } from '../../base/async/signal.ts';
 import { Waiters } from '../../base/async/waiters.ts';
 
 /** Of so many hosts the last answer is remembered: a dynamic tunnel may ask for any number. */
@@ -44,7 +45,7 @@ export class Names {
   }
 
   /** Waits for the turn of an open to the host. Rejects with the signal's reason. */
-  async enter(host: string, signal: AbortSignal): Promise<Turn> {
+  async enter(host: string, signal: Signal): Promise<Turn> {
     while (!this.#isFree(host)) await this.#waiting.wait(signal);
     return this.begin(host);
   }

@@ -1,3 +1,4 @@
+import type { Signal } from '../../base/async/signal.ts';
 import type { Address } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
 import type { FarSession } from '../channel/far-side.ts';
@@ -20,7 +21,7 @@ export interface LinkSession extends FarSession, Idling {
   readonly since: Date;
   readonly closed: Promise<SessionEnd>;
   /** Settles with the first answer after the login, or with the end of the session. */
-  readonly answered?: Promise<unknown>;
+  readonly answered?: Promise<void>;
   readonly channels: number;
   /** A keepalive has no answer for longer than {@link patienceMs}: new connections avoid the session. */
   readonly suspect: boolean;
@@ -39,12 +40,7 @@ export interface LinkSession extends FarSession, Idling {
    * Opens a channel. With `onPassed`, keepalives guard the open: only then can the open become {@link frozenBy}. Called
    * once, when the server goes on after the open or the session is over; `quick`: before the session was suspect.
    */
-  open(
-    target: Address,
-    originator: Originator,
-    signal: AbortSignal,
-    onPassed?: (quick: boolean) => void,
-  ): Promise<Channel>;
+  open(target: Address, originator: Originator, signal: Signal, onPassed?: (quick: boolean) => void): Promise<Channel>;
   /** Asks for a sign of life at once. */
   check(): void;
   drain(): void;

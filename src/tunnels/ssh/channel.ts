@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
+import type { Placed } from '../../base/async/crowd.ts';
 import { DeadlineTimer } from '../../base/async/deadline-timer.ts';
+import type { Signal } from '../../base/async/signal.ts';
 import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
@@ -54,11 +56,13 @@ export function openDirectChannel(
  * One channel of a session, from request to close. SSH cannot withdraw a pending open: if the caller has left, the
  * channel is closed as soon as the server opens it.
  */
-export class SessionChannel {
+export class SessionChannel implements Placed {
+  place = -1;
   readonly #target: Address;
   readonly #deps: ChannelDependencies;
-  readonly #answered: Promise<ChannelStream>;
-  #settle: { resolve(stream: ChannelStream): void; reject(error: TunnelError): void } | undefined;
+  /** Those who wait for the answer. */
+  #waiting: { onOpened(stream: ChannelStream): void; onFailed(error: TunnelError): void } | undefined;
+  #failure: TunnelError | undefined;
   #stream: ChannelStream | undefined;
   #onLost: ((complete: boolean) => void) | undefined;
   #over = false;
@@ -66,18 +70,13 @@ export class SessionChannel {
   constructor(target: Address, deps: ChannelDependencies) {
     this.#target = target;
     this.#deps = deps;
-    this.#answered = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-    });
-    // Avoids an unhandled rejection when the caller has left before the answer.
-    this.#answered.catch(() => {});
   }
 
   /** The answer of the server, or of ssh2 when the connection ended first. */
   answer(error: Error | undefined, stream: ChannelStream | undefined): void {
     this.#deps.onAnswered();
     if (!stream) {
-      this.#settle?.reject((error && explainOpenFailure(this.#target, error, this.#deps.server)) ?? this.#deps.gone());
+      this.#fail((error && explainOpenFailure(this.#target, error, this.#deps.server)) ?? this.#deps.gone());
       this.#finish();
       return;
     }
@@ -88,14 +87,14 @@ export class SessionChannel {
     // A forwarded stream has no stderr data, but an unread stderr would block its window.
     if ('stderr' in stream) stream.stderr.on('error', () => {}).resume();
     if (this.#over) this.#close();
-    this.#settle?.resolve(stream);
+    this.#waiting?.onOpened(stream);
   }
 
   /**
    * Waits at most `timeoutMs` for the answer: the server's own connect to a silent address takes minutes. If the peer was
    * silent meanwhile, the time begins again once, because the target got less of it.
    */
-  opened(timeoutMs: number, signal: AbortSignal): Promise<Channel> {
+  opened(timeoutMs: number, signal: Signal): Promise<Channel> {
     return new Promise((resolve, reject) => {
       const abandon = (error: unknown) => {
         this.#close();
@@ -106,6 +105,7 @@ export class SessionChannel {
       };
       const onAbort = () => abandon(signal.reason);
       const stopWaiting = () => {
+        this.#waiting = undefined;
         timer.end();
         signal.removeEventListener('abort', onAbort);
       };
@@ -124,17 +124,28 @@ export class SessionChannel {
       });
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
-      this.#answered.then(
-        (stream) => {
-          stopWaiting();
-          resolve(this.#handle(stream));
-        },
-        (error: unknown) => {
-          stopWaiting();
-          reject(error);
-        },
-      );
+      else this.#wait(stopWaiting, resolve, reject);
     });
+  }
+
+  #wait(stopWaiting: () => void, resolve: (channel: Channel) => void, reject: (error: TunnelError) => void): void {
+    const onOpened = (stream: ChannelStream) => {
+      stopWaiting();
+      resolve(this.#handle(stream));
+    };
+    const onFailed = (error: TunnelError) => {
+      stopWaiting();
+      reject(error);
+    };
+    this.#waiting = { onOpened, onFailed };
+    // The answer may be here already.
+    if (this.#failure) onFailed(this.#failure);
+    else if (this.#stream) onOpened(this.#stream);
+  }
+
+  #fail(error: TunnelError): void {
+    this.#failure ??= error;
+    this.#waiting?.onFailed(this.#failure);
   }
 
   /** The server requested the channel, and we have confirmed it. */
@@ -151,7 +162,7 @@ export class SessionChannel {
   /** The session ended. Called before ssh2 ends the stream. */
   lose(): void {
     if (this.#over) return;
-    this.#settle?.reject(this.#deps.gone());
+    this.#fail(this.#deps.gone());
     this.#onLost?.(this.#complete());
     this.#finish();
   }

@@ -24,6 +24,8 @@ export interface KeepaliveDependencies {
   request(onReply: () => void): void;
   /** Whether the server answers such a request. Another one is asked in a way that its log shows. */
   answersRequests(): boolean;
+  /** Whether the end of the session would cut something. */
+  inUse(): boolean;
   /** The server has answered a keepalive. */
   onAnswered(): void;
   /** The peer is lost. For `sinceMs` it sent nothing (`silent`), or sent data but no answer (`deaf`). */
@@ -38,8 +40,8 @@ const SUSPECT_ROUND_TRIPS = 4;
 /** The shortest of so many round trips counts: a single long one measures an outage or a busy moment. */
 const ROUND_TRIPS_KEPT = 16;
 
-/** After this part of `every` without a byte, the peer is asked: the answer shows that the network was still there. */
-const ASK_AFTER = 0.2;
+/** After this part of `every` without a byte, a session in use is asked: the answer shows that the network is still there. */
+const ASK_AFTER = 0.15;
 
 /** A check within this time after the last request asks nothing new, in milliseconds. */
 const CHECK_PAUSE_MS = 50;
@@ -55,8 +57,8 @@ const MOST_PATIENCES = 16;
 /**
  * Finds a half-open session. Unlike in ssh2's keepalive, every byte from the peer is a sign of life, and so is a send
  * queue that drains: on a slow link under bulk load, replies wait for seconds. Silence for `every` × `lost_after` ends the
- * session, and nothing sooner. Silence begins with a question: an idle peer that nobody asks is not silent. But answers
- * come in order. A peer whose answer is missing for longer than the queued data
+ * session, and nothing sooner. For a session in use, silence begins with a question: an idle peer that nobody asks is not
+ * silent. But answers come in order. A peer whose answer is missing for longer than the queued data
  * can take does not receive our data, even if it still sends.
  */
 export class Keepalive {
@@ -191,12 +193,13 @@ export class Keepalive {
     const { everyMs } = this.#options;
     const sinceMs = now - this.#requestedAt + this.#tickMs / 2;
     if (sinceMs >= everyMs) return true;
-    const asked = this.#silentSince !== undefined || !this.#deps.answersRequests();
-    return !asked && Math.min(sinceMs, now - this.#lifeAt + this.#tickMs / 2) >= everyMs * ASK_AFTER;
+    if (this.#silentSince !== undefined || !this.#deps.answersRequests() || !this.#deps.inUse()) return false;
+    return Math.min(sinceMs, now - this.#lifeAt + this.#tickMs / 2) >= everyMs * ASK_AFTER;
   }
 
+  /** The end of an unused session cuts nothing, and its next login may find the network again. */
   #silentMs(now: number): number {
-    return this.#silentSince === undefined ? 0 : now - this.#silentSince;
+    return now - (this.#deps.inUse() ? (this.#silentSince ?? now) : this.#lifeAt);
   }
 
   #lives(now: number): void {

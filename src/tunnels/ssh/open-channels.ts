@@ -1,8 +1,9 @@
+import { Crowd } from '../../base/async/crowd.ts';
 import type { SessionChannel } from './channel.ts';
 
 /** The channels of one session that are open or being opened, and for how long there has been none. */
 export class OpenChannels {
-  readonly #open = new Set<SessionChannel>();
+  readonly #open = new Crowd<SessionChannel>();
   #emptySince = performance.now();
 
   get size(): number {
@@ -19,12 +20,14 @@ export class OpenChannels {
   }
 
   remove(channel: SessionChannel): void {
-    if (this.#open.delete(channel) && this.#open.size === 0) this.#emptySince = performance.now();
+    if (this.#open.remove(channel) && this.#open.size === 0) this.#emptySince = performance.now();
   }
 
   /** The session is gone: each channel is lost. */
   lose(): void {
-    for (const channel of this.#open) channel.lose();
-    this.#open.clear();
+    for (const channel of this.#open) {
+      channel.lose();
+      this.#open.remove(channel);
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { Crowd, type Placed } from '../../base/async/crowd.ts';
 import type { Address } from '../../base/net/address.ts';
 
 /** A keepalive request that the server has not passed yet. */
@@ -9,7 +10,7 @@ export interface SentKeepalive {
 }
 
 /** A channel open without an answer. */
-export interface SentOpen {
+export interface SentOpen extends Placed {
   readonly position: number;
   /** The host that the server must find for the open. */
   readonly host: string;
@@ -26,7 +27,7 @@ export class RequestOrder {
   #passed = 0;
   /** Not passed yet, oldest first. */
   #keepalives: (SentKeepalive & { readonly position: number })[] = [];
-  readonly #opens = new Set<SentOpen>();
+  readonly #opens = new Crowd<SentOpen>();
 
   /** A keepalive leaves. Returns its position, for {@link answered}. */
   keepalive(sent: SentKeepalive): number {
@@ -37,7 +38,7 @@ export class RequestOrder {
 
   /** An open leaves. `guarded`: a keepalive left right before. */
   open(host: string, guarded: boolean): SentOpen {
-    const open = { position: ++this.#last, host, guarded };
+    const open = { position: ++this.#last, host, guarded, place: -1 };
     this.#opens.add(open);
     return open;
   }
@@ -53,7 +54,7 @@ export class RequestOrder {
 
   /** The server has answered an open. Returns like {@link answered}. */
   settled(open: SentOpen): SentKeepalive | undefined {
-    this.#opens.delete(open);
+    this.#opens.remove(open);
     return this.answered(open.position);
   }
 

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import type { Client } from 'ssh2';
+import type { Signal } from '../../base/async/signal.ts';
 import { TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
 import type { KeepaliveConfig } from '../../config/config.ts';
@@ -128,6 +129,7 @@ export class Session {
       lifesigns,
       request: (onReply) => life.ask(onReply),
       answersRequests: () => life.answers,
+      inUse: () => this.#channels.size > 0 || this.#listeners.size > 0,
       onAnswered: () => {
         onAnswered();
         this.#opens.sweep();
@@ -210,13 +212,16 @@ export class Session {
    *
    * @param onPassed guards the open by keepalives, which prove whether the open froze the server
    */
-  async open(target: Address, originator: Originator, signal: AbortSignal, onPassed?: OnPassed): Promise<Channel> {
+  open(target: Address, originator: Originator, signal: Signal, onPassed?: OnPassed): Promise<Channel> {
     if (!this.usable) {
       onPassed?.(false);
-      throw this.#gone();
+      return Promise.reject(this.#gone());
     }
-    const channel = this.#request(target, originator, onPassed);
-    return channel.opened(this.#options.stepTimeoutMs, signal);
+    try {
+      return this.#request(target, originator, onPassed).opened(this.#options.stepTimeoutMs, signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** A listener on the host (RFC 4254 section 7.1) whose connections go to `onConnection`; not bound yet. */

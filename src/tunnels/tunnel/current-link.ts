@@ -1,4 +1,5 @@
 import { follow } from '../../base/async/follow.ts';
+import type { Signal } from '../../base/async/signal.ts';
 import { Waiters } from '../../base/async/waiters.ts';
 import type { TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
@@ -46,7 +47,7 @@ export class CurrentLink implements TunnelLink {
     this.#link.check();
   }
 
-  async whenReady(signal: AbortSignal): Promise<void> {
+  async whenReady(signal: Signal): Promise<void> {
     while (!this.ready) {
       signal.throwIfAborted();
       const wait = follow(signal);
@@ -58,11 +59,11 @@ export class CurrentLink implements TunnelLink {
     }
   }
 
-  async whenAnswering(signal: AbortSignal): Promise<void> {
-    await this.#link.whenAnswering?.(signal);
+  whenAnswering(signal: Signal): Promise<void> | undefined {
+    return this.#link.whenAnswering?.(signal);
   }
 
-  open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
+  open(target: Address, originator: Originator, signal: Signal): Promise<Channel> {
     return this.#link.open(target, originator, signal);
   }
 }

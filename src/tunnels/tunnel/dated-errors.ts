@@ -16,14 +16,12 @@ export class DatedErrors {
 
   /** The same source, with the errors dated. */
   watch(source: ChannelSource): ChannelSource {
-    const dated = async (opening: Promise<Channel>) => {
+    const dated = (opening: Promise<Channel>) => {
       const epoch = this.#epoch;
-      try {
-        return await opening;
-      } catch (error) {
+      return opening.catch((error: unknown) => {
         if (epoch !== this.#epoch && error instanceof Error) this.#outdated.add(error);
         throw error;
-      }
+      });
     };
     return {
       get ready() {

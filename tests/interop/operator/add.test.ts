@@ -227,6 +227,14 @@ describe.skipIf(!has('sshd'))('fleet-mesh init and add', { concurrent: true }, (
     ['a name with capitals', ['DB', '-L', '8000:db:1', 'user@host'], /"DB" is not a name/],
     ['half a forward', ['db', '-L', '8000', 'user@host'], /is not a forward; expected -L/],
     ['a destination that is none', ['db', '-L', '8000:db:1', 'user@'], /is not a destination/],
+    ['a port beyond 65535', ['db', '-L', '70000:db:1', 'user@host'], /ports from 1 to 65535/],
+    ['a directory as key', ['db', '-L', '8000:db:1', '-i', '/', 'user@host'], /no file; expected a private key/],
+    [
+      'a wrong --timeout',
+      ['db', '-L', '8000:db:1', 'user@host', '--timeout', 'soon'],
+      /expected --timeout with .*"soon"/,
+    ],
+    ['--allow-remote with -L', ['db', '-L', '8000:db:1', 'user@host', '--allow-remote'], /is for -D alone/],
     ['a missing key', ['db', '-L', '8000:db:1', '-i', '/nowhere/key', 'user@host'], /does not exist/],
     ['an unknown actor', ['db', '-L', '8000:db:1', '--actor', 'nobody', 'user@host'], /there is no actor "nobody"/],
   ])('says what is wrong about %s, and ends with 64', async (_, args, message) => {

@@ -10,6 +10,7 @@ export class FakeConnection {
   requests = 0;
   /** Whether the server is one that answers global requests. */
   answersRequests = true;
+  inUse = true;
   lostAt: number | undefined;
   silentMs: number | undefined;
   lostHow: string | undefined;
@@ -36,6 +37,7 @@ export class FakeConnection {
         else setTimeout(answer, asked);
       },
       answersRequests: () => this.answersRequests,
+      inUse: () => this.inUse,
       onAnswered: () => {},
       onLost: (sinceMs, how) => {
         this.lostAt = this.now();

@@ -20,7 +20,8 @@ export function checkPolicy(node: PolicyNode, written: Plan | undefined, now: Da
   const tunnels = [...node.tunnels.values()];
   return [
     ...checkNode(node),
-    ...tunnels.flatMap((tunnel) => checkStep(plan, tunnel)),
+    // The daemon asks each second, and few tunnels have a step: no list for each of the others.
+    ...tunnels.filter(({ drain }) => drain?.step !== undefined).flatMap((tunnel) => checkStep(plan, tunnel)),
     ...[...node.actors.values()].flatMap((actor) => checkFallback(plan, actor, now)),
     ...(plan === undefined
       ? []

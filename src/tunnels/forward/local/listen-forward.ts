@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { Crowd } from '../../../base/async/crowd.ts';
 import { sleep } from '../../../base/async/sleep.ts';
 import { Waiters } from '../../../base/async/waiters.ts';
 import { TunnelError } from '../../../base/errors.ts';
@@ -34,7 +35,7 @@ export class ListenForward implements Forward {
   #listener: Listener | undefined;
   #listenError: TunnelError | undefined;
   #binding = new AbortController();
-  readonly #passages = new Set<Passage>();
+  readonly #passages = new Crowd<Passage>();
   readonly #idle = new Waiters();
 
   constructor(options: ListenForwardOptions, deps: ListenForwardDependencies) {
@@ -114,7 +115,7 @@ export class ListenForward implements Forward {
     const passage = new Passage(socket, this.#options, this.#passing);
     this.#passages.add(passage);
     await passage.run();
-    this.#passages.delete(passage);
+    this.#passages.remove(passage);
     if (this.#passages.size === 0) this.#idle.wake();
   }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Signal } from '../../../base/async/signal.ts';
 import { type TunnelError, TurnedAway } from '../../../base/errors.ts';
 import { type Address, formatAddress } from '../../../base/net/address.ts';
 import { isAllowed } from '../../../config/allow/match.ts';
@@ -20,12 +21,12 @@ export interface Negotiation {
  * Finds the target of a client. May read from the (paused) socket and write to it. Rejects when the client cannot be
  * served, after replying to the client.
  */
-export type Negotiate = (socket: Socket, signal: AbortSignal) => Promise<Negotiation>;
+export type Negotiate = (socket: Socket, signal: Signal) => Negotiation | Promise<Negotiation>;
 
 /** For a local forward (ssh(1) `-L`): all clients go to one target. */
 export function fixedTarget(target: Address): Negotiate {
   const negotiation = { target, granted: () => {}, refused: () => {} };
-  return async () => negotiation;
+  return () => negotiation;
 }
 
 /**

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
+import type { Placed } from '../../../base/async/crowd.ts';
 import { withDeadline } from '../../../base/async/deadline.ts';
+import { LightSignal, type Signal } from '../../../base/async/signal.ts';
 import { sleep } from '../../../base/async/sleep.ts';
 import { isSessionLoss, TunnelError } from '../../../base/errors.ts';
 import type { Address } from '../../../base/net/address.ts';
@@ -38,13 +40,14 @@ const RETRY_PAUSE_MS = 10;
 const TRIAL_MS = 1_000;
 
 /** One client's connection, from its accept to its last byte. */
-export class Passage {
+export class Passage implements Placed {
+  place = -1;
   readonly #socket: Socket;
   readonly #options: PassageOptions;
   readonly #deps: PassageDependencies;
   readonly #acceptedAt = performance.now();
   /** Aborts to reset the client, waiting or open. */
-  readonly #cut = new AbortController();
+  readonly #cut = new LightSignal();
   /** Undefined: through the tunnel, perhaps after a wait. */
   #detour: Detour | undefined;
   #negotiation: Negotiation | undefined;
@@ -60,6 +63,7 @@ export class Passage {
     this.#deps = deps;
     const { whileDown } = options;
     this.#waiting = {
+      place: -1,
       socket,
       resets: options.listen.kind === 'tcp',
       leavesByClosing: () => this.#held && whileDown.kind === 'hold' && whileDown.abortOnClose,
@@ -82,12 +86,12 @@ export class Passage {
   async run(): Promise<void> {
     const { onOpened, onFailed } = this.#deps;
     try {
-      const channel = await this.#whilePending(() => this.#openChannel());
+      const channel = await this.#whilePending();
       if (!this.#detour) onOpened((performance.now() - this.#acceptedAt) / 1000);
       this.#negotiation?.granted();
       this.#usage.opened(this.#socket);
       if (this.#detour?.kind === 'trial') judge(channel.stream, this.#socket, this.#detour);
-      await relay(this.#socket, channel, this.#cut.signal);
+      await relay(this.#socket, channel, this.#cut);
     } catch (thrown) {
       const error = TunnelError.from(thrown);
       this.#usage.failed();
@@ -104,13 +108,13 @@ export class Passage {
     return this.#detour?.usage ?? this.#deps.usage;
   }
 
-  async #whilePending(task: () => Promise<Channel>): Promise<Channel> {
+  async #whilePending(): Promise<Channel> {
     const onClose = () => this.#cut.abort(clientGone());
     this.#socket.once('close', onClose);
     const unwatch = this.#deps.waitingClients.watch(this.#waiting);
     try {
       this.#deps.admit();
-      return await task();
+      return await this.#openChannel();
     } finally {
       unwatch();
       this.#socket.off('close', onClose);
@@ -129,9 +133,14 @@ export class Passage {
     }
   }
 
-  async #openChannel(): Promise<Channel> {
+  #openChannel(): Promise<Channel> {
+    const { junction } = this.#deps;
+    return junction.holding || junction.detour ? this.#openAtJunction() : this.#enterTunnel();
+  }
+
+  async #openAtJunction(): Promise<Channel> {
     const { junction, usage } = this.#deps;
-    if (junction.holding) await usage.waiting(this.#hold(junction.whenReleased(this.#cut.signal)));
+    if (junction.holding) await usage.waiting(this.#hold(junction.whenReleased(this.#cut)));
     this.#detour = junction.detour;
     if (this.#detour) {
       const diverted = await this.#divert(this.#detour);
@@ -139,19 +148,26 @@ export class Passage {
       this.#detour = undefined;
       usage.arrived(new Date());
     }
-    this.#leave = junction.enter();
-    return usage.waiting(this.#enterTunnel());
+    return this.#enterTunnel();
   }
 
   async #enterTunnel(): Promise<Channel> {
-    this.#negotiation = await this.#options.negotiate(this.#socket, this.#cut.signal);
-    return this.#openThroughTunnel(this.#negotiation.target);
+    const { junction, usage } = this.#deps;
+    this.#leave = junction.enter();
+    usage.beginWait();
+    try {
+      const negotiation = this.#options.negotiate(this.#socket, this.#cut);
+      this.#negotiation = negotiation instanceof Promise ? await negotiation : negotiation;
+      return await this.#openThroughTunnel(this.#negotiation.target);
+    } finally {
+      usage.endWait();
+    }
   }
 
   /** Undefined when the successor on trial rejects the client: then the client goes through the tunnel. */
   async #divert(detour: Detour): Promise<Channel | undefined> {
-    const { signal } = this.#cut;
-    const open = (bounded: AbortSignal) => detour.source.open(detour.target, originatorOf(this.#socket), bounded);
+    const signal = this.#cut;
+    const open = (bounded: Signal) => detour.source.open(detour.target, originatorOf(this.#socket), bounded);
     if (detour.kind === 'committed') return open(signal);
     const expired = () => new TunnelError('target_unreachable', `no answer within ${TRIAL_MS} ms`);
     try {
@@ -171,7 +187,7 @@ export class Passage {
   async #openThroughTunnel(target: Address): Promise<Channel> {
     const { source } = this.#deps;
     const { whileDown } = this.#options;
-    const { signal } = this.#cut;
+    const signal = this.#cut;
     const holdMs = whileDown.kind === 'hold' ? whileDown.holdMs : REFUSE_RETRY_MS;
     const deadline = performance.now() + holdMs;
     for (;;) {
@@ -190,7 +206,7 @@ export class Passage {
   async #waitForLink(deadline: number): Promise<void> {
     const { source, usage } = this.#deps;
     const { whileDown } = this.#options;
-    const { signal } = this.#cut;
+    const signal = this.#cut;
     if (whileDown.kind === 'refuse')
       throw new TunnelError('connection_reset', 'the link is down, and the tunnel has while_down: refuse');
     if (usage.held >= whileDown.limit)

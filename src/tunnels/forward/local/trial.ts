@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
+import type { Signal } from '../../../base/async/signal.ts';
 import { TunnelError } from '../../../base/errors.ts';
 import type { DetourTerms } from '../junction.ts';
 
@@ -14,7 +15,7 @@ const STAYS_MS = 100;
  * still go through the tunnel. Rejects with `target_unreachable` when the successor ends the connection before, and with the
  * signal's reason.
  */
-export async function stays(stream: Duplex, signal: AbortSignal): Promise<void> {
+export async function stays(stream: Duplex, signal: Signal): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const over = (error?: unknown) => {
       clearTimeout(timer);

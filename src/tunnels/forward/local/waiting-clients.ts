@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { Crowd, type Placed } from '../../../base/async/crowd.ts';
 import { resetClient } from '../reset.ts';
 
 /** Pause between two looks at the waiting clients, in milliseconds. */
@@ -10,7 +11,7 @@ const READ_AHEAD_BYTES = 256 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 /** A client that waits, unread. */
-export interface WaitingClient {
+export interface WaitingClient extends Placed {
   readonly socket: Socket;
   /** Whether the connection can be reset: a Unix socket cannot. */
   readonly resets: boolean;
@@ -23,7 +24,7 @@ export interface WaitingClient {
  * neither a reset nor an end. One timer serves all clients of a forward, and runs only while a client waits.
  */
 export class WaitingClients {
-  readonly #waiting = new Set<WaitingClient>();
+  readonly #waiting = new Crowd<WaitingClient>();
   #timer: NodeJS.Timeout | undefined;
 
   /** Closes the client's socket once the client has gone. The returned function ends the watch. */
@@ -31,7 +32,7 @@ export class WaitingClients {
     this.#waiting.add(client);
     this.#timer ??= setInterval(() => this.#look(), LOOK_MS);
     return () => {
-      this.#waiting.delete(client);
+      this.#waiting.remove(client);
       if (this.#waiting.size > 0) return;
       clearInterval(this.#timer);
       this.#timer = undefined;

@@ -1,4 +1,5 @@
 import { abortable, withDeadline } from '../../../base/async/deadline.ts';
+import type { Signal } from '../../../base/async/signal.ts';
 import { sleep } from '../../../base/async/sleep.ts';
 import { THEN_RELOAD, TunnelError } from '../../../base/errors.ts';
 import { type Address, formatAddress, type TcpAddress } from '../../../base/net/address.ts';
@@ -45,12 +46,7 @@ export interface Loop {
  * Connects through the session to a listener on its far side, and waits for that connection to come back to us.
  * Rejects as `open` does, and with `remote_listen_in_use` when the connection went to another program.
  */
-export function openLoop(
-  session: FarSession,
-  address: Address,
-  own: OwnConnections,
-  parent: AbortSignal,
-): Promise<Loop> {
+export function openLoop(session: FarSession, address: Address, own: OwnConnections, parent: Signal): Promise<Loop> {
   const where = formatAddress(address);
   const expired = () =>
     new TunnelError('remote_listen_in_use', `a connection to ${where} on the host did not come back to this node`, {

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
+import { Crowd, type Placed } from '../../../base/async/crowd.ts';
 import { abortable, withDeadline } from '../../../base/async/deadline.ts';
+import { LightSignal, type Signal } from '../../../base/async/signal.ts';
 import { Waiters } from '../../../base/async/waiters.ts';
 import { TunnelError } from '../../../base/errors.ts';
 import { type Address, formatAddress } from '../../../base/net/address.ts';
@@ -40,6 +42,11 @@ const OWN_CONNECTIONS = 16;
 
 const NEVER = new AbortController().signal;
 
+/** Resets one connection. */
+class Serving extends LightSignal implements Placed {
+  place = -1;
+}
+
 /**
  * A forward that listens on the far side (ssh(1) `-R`, RFC 4254 section 7): each connection that the server accepts
  * there is joined to a target on this side. While the link is down nothing listens there, so clients are refused and
@@ -50,7 +57,7 @@ export class RemoteForward implements Forward {
   #options: RemoteForwardOptions;
   readonly #deps: RemoteForwardDependencies;
   readonly #own = new OwnConnections();
-  readonly #serving = new Set<AbortController>();
+  readonly #serving = new Crowd<Serving>();
   readonly #idle = new Waiters();
   readonly #proven = new Waiters();
   #holder: FarHolder | undefined;
@@ -133,25 +140,25 @@ export class RemoteForward implements Forward {
   }
 
   async #serve(incoming: IncomingConnection): Promise<void> {
-    const cut = new AbortController();
+    const cut = new Serving();
     this.#serving.add(cut);
     try {
       const room = this.#serving.size <= this.#options.maxConnections + OWN_CONNECTIONS;
       const mayBeOurs = room && this.#own.pending && mayBeLocal(incoming.originator, this.#options.listen);
       const accepted = mayBeOurs ? incoming.accept() : undefined;
-      cut.signal.addEventListener('abort', () => accepted?.close(), { once: true });
+      cut.addEventListener('abort', () => accepted?.close());
       if (accepted && (await this.#own.claim(accepted))) return;
       await this.#serveClient(incoming, accepted, cut);
     } catch {
       // The session was lost before the connection could be recognised.
       incoming.reject();
     } finally {
-      this.#serving.delete(cut);
+      this.#serving.remove(cut);
       if (this.#serving.size === 0) this.#idle.wake();
     }
   }
 
-  async #serveClient(incoming: IncomingConnection, accepted: Channel | undefined, cut: AbortController): Promise<void> {
+  async #serveClient(incoming: IncomingConnection, accepted: Channel | undefined, cut: Serving): Promise<void> {
     const { usage, onOpened, onFailed } = this.#deps;
     const arrivedAt = performance.now();
     usage.arrived(new Date());
@@ -161,7 +168,7 @@ export class RemoteForward implements Forward {
     this.#pending++;
     try {
       this.#admit();
-      socket = await usage.waiting(dialTarget(this.#options.target, cut.signal));
+      socket = await usage.waiting(dialTarget(this.#options.target, cut));
       channel ??= incoming.accept();
     } catch (thrown) {
       usage.failed();
@@ -175,7 +182,7 @@ export class RemoteForward implements Forward {
     }
     onOpened((performance.now() - arrivedAt) / 1000);
     usage.opened(socket, 'target');
-    await relay(socket, channel, cut.signal);
+    await relay(socket, channel, cut);
   }
 
   #admit(): void {
@@ -187,7 +194,7 @@ export class RemoteForward implements Forward {
   }
 
   /** Uses the route of a client: to the far-side listener, back here, and to the target. Does not count as use. */
-  async #openThroughListener(target: Address, signal: AbortSignal): Promise<Channel> {
+  async #openThroughListener(target: Address, signal: Signal): Promise<Channel> {
     const session = this.#holder?.provenOn;
     const { listen, host } = this.#options;
     if (!session)

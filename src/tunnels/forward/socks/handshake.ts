@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { withDeadline } from '../../../base/async/deadline.ts';
+import type { Signal } from '../../../base/async/signal.ts';
 import { TurnedAway } from '../../../base/errors.ts';
 import { printable } from '../../../base/text/printable.ts';
 import { type Destination, destinationOf } from '../../../config/allow/destination.ts';
@@ -28,7 +29,7 @@ const HINT = 'Point the client at this port as a SOCKS5 proxy without authentica
  * messages. The socket stays paused, and keeps the bytes after the request. Rejects with a TunnelError when the request
  * has no valid destination, after replying to the client.
  */
-export async function readDestination(socket: Socket, signal: AbortSignal): Promise<Destination> {
+export async function readDestination(socket: Socket, signal: Signal): Promise<Destination> {
   const expired = () => turnedAway(`a client did not finish its SOCKS5 handshake within ${HANDSHAKE_MS / 1000} s`);
   const request = await withDeadline(HANDSHAKE_MS, signal, expired, async (bounded) => {
     const reader = new SocketReader(socket, bounded);

@@ -46,7 +46,6 @@ export interface ForwardStreamDependencies {
   full(relieved: () => void): boolean;
   /** The shortest round trip of the session, in milliseconds: under load, the others include queues. */
   shortestRttMs(): number;
-  onClosed(): void;
 }
 
 /**
@@ -56,6 +55,7 @@ export interface ForwardStreamDependencies {
  */
 export class ForwardStream extends Duplex {
   readonly #deps: ForwardStreamDependencies;
+  readonly #onClosed: () => void;
   readonly #peer: number;
   readonly #packetBytes: number;
   /** Bytes that the peer still allows us. */
@@ -72,7 +72,8 @@ export class ForwardStream extends Duplex {
   #receiving: 'open' | 'ended' | 'closed' = 'open';
   readonly #trace: Trace;
 
-  constructor({ sender, window, packetSize }: Confirmation, deps: ForwardStreamDependencies) {
+  /** @param onClosed called once, when the peer has closed the channel */
+  constructor({ sender, window, packetSize }: Confirmation, deps: ForwardStreamDependencies, onClosed: () => void) {
     super({
       readableHighWaterMark: MOST_UNREAD,
       writableHighWaterMark: MOST_UNSENT,
@@ -80,6 +81,7 @@ export class ForwardStream extends Duplex {
       autoDestroy: false,
     });
     this.#deps = deps;
+    this.#onClosed = onClosed;
     this.#peer = sender;
     this.#allowance = window;
     this.#packetBytes = Math.min(packetSize, MOST_DATA);
@@ -158,7 +160,7 @@ export class ForwardStream extends Duplex {
   peerClosed(): void {
     if (this.#receiving === 'closed') return;
     this.#receiving = 'closed';
-    this.#deps.onClosed();
+    this.#onClosed();
     this.push(null);
     this.close();
     if (!this.writableEnded) this.end();

@@ -27,26 +27,36 @@ const RESERVED = { incoming: { state: 'closed' } };
 
 const NOBODY: Holds = new Map();
 
+/**
+ * A channel of ours: asked for, or open. Cut from the rest at its end, because an old table of a Map keeps its entries: see
+ * base/async/crowd.ts.
+ */
+interface Entry {
+  onOpened: OnOpened | undefined;
+  stream: ForwardStream | undefined;
+}
+
+const closedInstead = () => new Error('the server closed the channel instead of an answer');
+
 /** Above this size, the packets of one piece are written to a client together, in bytes. */
 const CORK_FROM = 48 * 1024;
 
 /** The forwarded channels of one session that do not use ssh2's Channel. Messages for other channels go to ssh2. */
 export class ForwardStreams {
   readonly #insides: Insides;
-  readonly #deps: Omit<ForwardStreamDependencies, 'protocol' | 'onClosed'>;
-  readonly #opening = new Map<number, OnOpened>();
-  readonly #open = new Map<number, ForwardStream>();
+  readonly #line: ForwardStreamDependencies;
+  readonly #entries = new Map<number, Entry>();
   readonly #corked = new Set<Socket>();
   /** The streams that got data of the current piece without a copy. */
-  readonly #given = new Set<ForwardStream>();
+  #given: ForwardStream[] = [];
   #memory: ArrayBufferLike | undefined;
   #corking = false;
   #data = 0;
   #handled = 0;
 
-  constructor(insides: Insides, deps: Omit<ForwardStreamDependencies, 'protocol' | 'onClosed'>) {
+  constructor(insides: Insides, deps: Omit<ForwardStreamDependencies, 'protocol'>) {
     this.#insides = insides;
-    this.#deps = deps;
+    this.#line = { ...deps, protocol: insides.protocol };
     const { _handlers: handlers } = insides.protocol;
     for (const name of MESSAGES) {
       const ssh2 = handlers[name] as unknown as (protocol: Protocol, ...args: unknown[]) => void;
@@ -63,7 +73,7 @@ export class ForwardStreams {
     const { protocol, numbers } = this.#insides;
     const number = numbers.add(RESERVED);
     if (number < 0) throw new Error('no free channel number');
-    this.#opening.set(number, onOpened);
+    this.#entries.set(number, { onOpened, stream: undefined });
     if (target.kind === 'unix') {
       protocol.openssh_directStreamLocal(number, FIRST_WINDOW, MOST_DATA, { socketPath: target.path });
     } else {
@@ -86,21 +96,21 @@ export class ForwardStreams {
    * undefined when anybody may.
    */
   finish(packets: number | undefined): { readonly data: number; readonly holds: Holds | undefined } {
-    for (const sink of this.#corked) sink.uncork();
-    this.#corked.clear();
+    if (this.#corked.size > 0) {
+      for (const sink of this.#corked) sink.uncork();
+      this.#corked.clear();
+    }
     const holds = this.#handled === packets ? this.#holds() : undefined;
-    this.#given.clear();
+    if (this.#given.length > 0) this.#given = [];
     return { data: this.#data, holds };
   }
 
   /** The session is gone. */
   lose(): void {
-    const streams = [...this.#open.values()];
-    const opening = [...this.#opening.values()];
-    this.#open.clear();
-    this.#opening.clear();
-    for (const stream of streams) stream.lost();
-    for (const onOpened of opening) onOpened(new Error('the session ended before the answer'), undefined);
+    const entries = [...this.#entries.values()];
+    this.#entries.clear();
+    for (const { stream } of entries) stream?.lost();
+    for (const { onOpened } of entries) onOpened?.(new Error('the session ended before the answer'), undefined);
   }
 
   /** Handles a message of one of our channels; returns false for a channel of ssh2. */
@@ -108,8 +118,9 @@ export class ForwardStreams {
     const of =
       <First, Second>(use: (stream: ForwardStream, first: First, second: Second) => void) =>
       (number: number, first: First, second: Second) => {
-        const stream = this.#open.get(number);
-        if (!stream) return this.#opening.has(number);
+        const entry = this.#entries.get(number);
+        const stream = entry?.stream;
+        if (!stream) return entry !== undefined;
         this.#handled++;
         use(stream, first, second);
         return true;
@@ -119,7 +130,7 @@ export class ForwardStreams {
         return (info: Confirmation & { recipient: number }) => this.#confirmed(info);
       case 'CHANNEL_OPEN_FAILURE':
         return (number: number, reason: number, description: string) =>
-          this.#failed(number, Object.assign(new Error(description), { reason }));
+          this.#failed(number, () => Object.assign(new Error(description), { reason }));
       case 'CHANNEL_WINDOW_ADJUST':
         return of((stream, bytes: number) => stream.allowed(bytes));
       case 'CHANNEL_DATA':
@@ -130,11 +141,11 @@ export class ForwardStreams {
         return of((stream) => stream.peerEnds());
       case 'CHANNEL_CLOSE':
         return (number: number) => {
-          if (this.#failed(number, new Error('the server closed the channel instead of an answer'))) return true;
-          const stream = this.#open.get(number);
-          if (stream) this.#handled++;
-          stream?.peerClosed();
-          return stream !== undefined;
+          const stream = this.#entries.get(number)?.stream;
+          if (!stream) return this.#failed(number, closedInstead);
+          this.#handled++;
+          stream.peerClosed();
+          return true;
         };
       case 'CHANNEL_REQUEST':
         return of((stream, _type: string, wantsReply: boolean) => {
@@ -145,30 +156,32 @@ export class ForwardStreams {
 
   #confirmed(info: Confirmation & { readonly recipient: number }): boolean {
     const { recipient: number } = info;
-    const onOpened = this.#opening.get(number);
-    if (!onOpened) return this.#open.has(number);
+    const entry = this.#entries.get(number);
+    const onOpened = entry?.onOpened;
+    if (!onOpened) return entry !== undefined;
     if (info.packetSize < LEAST_PACKET) throw new Error(`the server limits packets to ${info.packetSize} bytes`);
     this.#handled++;
-    this.#opening.delete(number);
-    const { protocol, numbers } = this.#insides;
-    const onClosed = () => {
-      this.#open.delete(number);
-      numbers.remove(number);
-    };
-    const stream = new ForwardStream(info, { ...this.#deps, protocol, onClosed });
-    this.#open.set(number, stream);
+    const stream = new ForwardStream(info, this.#line, () => this.#remove(number, entry));
+    entry.onOpened = undefined;
+    entry.stream = stream;
     onOpened(undefined, stream);
     return true;
   }
 
-  #failed(number: number, error: Error): boolean {
-    const onOpened = this.#opening.get(number);
+  #failed(number: number, error: () => Error): boolean {
+    const entry = this.#entries.get(number);
+    const onOpened = entry?.onOpened;
     if (!onOpened) return false;
     this.#handled++;
-    this.#opening.delete(number);
-    this.#insides.numbers.remove(number);
-    onOpened(error, undefined);
+    this.#remove(number, entry);
+    onOpened(error(), undefined);
     return true;
+  }
+
+  #remove(number: number, entry: Entry): void {
+    entry.onOpened = entry.stream = undefined;
+    this.#entries.delete(number);
+    this.#insides.numbers.remove(number);
   }
 
   #received(stream: ForwardStream, data: Buffer): void {
@@ -179,7 +192,7 @@ export class ForwardStreams {
       sink.cork();
     }
     stream.received(data);
-    if (data.buffer === this.#memory) this.#given.add(stream);
+    if (data.buffer === this.#memory && this.#given.at(-1) !== stream) this.#given.push(stream);
   }
 
   #holds(): Holds | undefined {

@@ -35,6 +35,7 @@ beforeEach(async () => {
   temp = tempDir('control');
   path = join(temp.path, 'run', 'control.sock');
   actions = {
+    settled: async () => {},
     planEdited: async () => ({ seq: 1 }),
     releaseObserved: async () => ({ seq: 1 }),
     reload: async () => ({

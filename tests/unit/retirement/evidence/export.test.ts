@@ -91,7 +91,7 @@ describe(exportLog, () => {
       for (let n = 0; !over; n++) await log.append({ at: NOW, uptimeMs: n, event: 'test.happened', n }, true);
     })();
     const found: (readonly [number, readonly unknown[]])[] = [];
-    for (let n = 0; n < 20; n++) {
+    for (let n = 0; n < 8; n++) {
       const where = join(directory, '..', String(n));
       const { entries, problems } = await exported(where);
       const copy = await verifyLog(where);

@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Signal } from '../../../../src/base/async/signal.ts';
 import type { Channel } from '../../../../src/tunnels/channel/channel-source.ts';
 import { type Opener, openHedged } from '../../../../src/tunnels/link/hedge.ts';
 
@@ -52,7 +53,7 @@ describe('an open that is not answered', () => {
 
   test('withdraws the slower open, and closes a channel that still opens', async () => {
     const [slow, quick] = [channel(), channel()];
-    let withdrawn: AbortSignal | undefined;
+    let withdrawn: Signal | undefined;
     let answer: (channel: Channel) => void = () => {};
     const first: Opener = (signal) => {
       withdrawn = signal;

@@ -39,19 +39,18 @@ describe('a peer that answers', () => {
   });
 
   test.each([
-    { what: 'an idle peer after a fifth of the interval', chats: false, answersRequests: true, least: 40, most: 51 },
-    { what: 'a peer that sends once for each interval', chats: true, answersRequests: true, least: 10, most: 11 },
+    { what: 'an idle session in use within a fifth of the interval', differs: {}, least: 50, most: 67 },
+    { what: 'an unused session once for each interval', differs: { inUse: false }, least: 10, most: 11 },
     // Its log shows each question.
     {
       what: 'a server without answers once for each interval',
-      chats: false,
-      answersRequests: false,
+      differs: { answersRequests: false },
       least: 10,
       most: 11,
     },
-  ])('asks $what', async ({ chats, answersRequests, least, most }) => {
-    connect();
-    connection.answersRequests = answersRequests;
+    { what: 'a peer that sends once for each interval', differs: {}, chats: true, least: 10, most: 11 },
+  ])('asks $what', async ({ differs, chats, least, most }) => {
+    Object.assign(connect(), differs);
     for (let i = 0; i < 100; i++) {
       await pass(500);
       if (chats) connection.received++;
@@ -122,6 +121,22 @@ describe('a peer that falls silent', () => {
       );
     },
   );
+
+  test.each([
+    { what: 'ends an unused session 15 s after its last byte', usedAgain: false, lost: true },
+    { what: 'keeps a session for 15 s of proven silence when it is used again', usedAgain: true, lost: false },
+  ])('$what', async ({ usedAgain, lost }) => {
+    connect().inUse = false;
+    await pass(4_900);
+    connection.rttMs = undefined;
+    // The first question without an answer leaves now.
+    await pass(5_000);
+    connection.inUse = usedAgain;
+    await pass(5_500);
+    expect(connection.lostAt !== undefined).toBe(lost);
+    await pass(5_000);
+    expect(connection.lostAt).toBeDefined();
+  });
 
   test('never loses a silent peer too early, although timers run slightly early', async () => {
     connect();
@@ -355,6 +370,7 @@ describe('check', () => {
   });
 
   test('suspects a session whose queued data does not move', async () => {
+    connection.inUse = false;
     await silence();
     connection.backlog = 2_000_000;
     await pass(1_000);
