@@ -51,7 +51,8 @@ const EARLY_SEEDS = 100;
 /** The steps of a seed. */
 export function stepsOf(seed: number): Step[] {
   const steps = withLosses(stepsFrom(seededRandom(seed)), seededRandom(seed ^ 0x10_55));
-  if (seed > EARLY_SEEDS && (seed % 8 === 0 || seed % 8 === 6)) return withLaterFault(steps, seededRandom(seed ^ 0x0ff0));
+  if (seed > EARLY_SEEDS && (seed % 8 === 0 || seed % 8 === 6))
+    return withLaterFault(steps, seededRandom(seed ^ 0x0ff0));
   return seed % 8 === 1 || seed % 8 === 4 ? withLaterVariants(steps, seededRandom(seed ^ 0x2b0b)) : steps;
 }
 
