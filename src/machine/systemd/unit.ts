@@ -19,7 +19,7 @@ export interface UnitDependencies {
 }
 
 const STATUS_MS = 1_000;
-/** Without an event, the line is made anew every so many looks: the line of a thousand tunnels takes milliseconds. */
+/** Without an event, the line is written again after so many looks: the line of a thousand tunnels takes milliseconds. */
 const LOOKS_WITHOUT_EVENT = 5;
 /** Watchdog messages within the limit: a late timer or a lost message must not look like a hang. */
 const PETS = 3;

@@ -80,7 +80,7 @@ export class ChainCheck {
     return this.problems;
   }
 
-  /** The lines after the head may have been made anew for a changed line. */
+  /** Somebody may have forged the lines after the head to fit a changed line. */
   #compareHead(head: Head): void {
     const line = this.#headLine;
     if (!line || line.broken || line.hash === head.hash) return;

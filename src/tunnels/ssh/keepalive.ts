@@ -191,9 +191,10 @@ export class Keepalive {
 
   /** The first question after the last byte comes early: only the time from that question on is known to be silence. */
   #isDue(now: number): boolean {
-    const { everyMs } = this.#options;
+    const { everyMs, lostAfter } = this.#options;
     const sinceMs = now - this.#requestedAt + this.#tickMs / 2;
-    if (sinceMs >= everyMs) return true;
+    // If one silent interval ends the session, the question must leave time for an answer.
+    if (sinceMs >= (lostAfter === 1 ? everyMs * 0.4 : everyMs)) return true;
     if (this.#silentSince !== undefined || !this.#deps.answersRequests() || !this.#deps.inUse()) return false;
     return Math.min(sinceMs, now - this.#lifeAt + this.#tickMs / 2) >= everyMs * ASK_AFTER;
   }

@@ -33,7 +33,7 @@ test('does not call a thousand tasks in one turn', () => {
   for (const stop of stops) stop();
 });
 
-test('calls a task no more that another task of the beat has stopped, and begins anew after the last stop', () => {
+test('does not call a task that another task of the beat has stopped, and starts again after the last stop', () => {
   const task = vi.fn();
   const stops: (() => void)[] = [];
   stops.push(onBeat(250, () => stops[1]?.()));

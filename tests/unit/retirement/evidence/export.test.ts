@@ -161,7 +161,7 @@ describe.skipIf(!has('jq'))('an export, checked with sha256sum and jq', () => {
     expect(verify()).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining(place) });
   });
 
-  it('shows a changed line behind lines that were made anew for it', async () => {
+  it('shows a changed line although the later lines were forged to fit', async () => {
     const story = linesOf({ from: FROM, until: FROM + 180_000 });
     const before = readFileSync(join(directory, 'events.head'));
     writeLog(directory, [...story.slice(0, -1), { ...story.at(-1), forged: 1 }, ...story.slice(-1)] as typeof story);

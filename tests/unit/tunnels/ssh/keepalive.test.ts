@@ -38,6 +38,12 @@ describe('a peer that answers', () => {
     expect(connection.lostAt).toBeUndefined();
   });
 
+  test('leaves an unused session time for its answer with lost_after: 1', async () => {
+    Object.assign(connect({ everyMs: 5_000, lostAfter: 1 }), { inUse: false, rttMs: 900 });
+    await pass(600_000);
+    expect(connection.lostAt).toBeUndefined();
+  });
+
   test.each([
     { what: 'an idle session in use within a fifth of the interval', differs: {}, least: 50, most: 67 },
     { what: 'an unused session once for each interval', differs: { inUse: false }, least: 10, most: 11 },
