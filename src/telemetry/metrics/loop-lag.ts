@@ -1,3 +1,6 @@
+import timers from 'node:timers';
+import { onBeat } from '../../base/async/beat.ts';
+
 /** Between two looks at a loop that works, in milliseconds: a delay shorter than this may be missed. */
 const WORKING_MS = 25;
 /**
@@ -10,7 +13,7 @@ const RESTS = 0.1;
 /** So long a loop must rest before the looks become rare, in milliseconds. */
 const CALM_MS = 1_000;
 
-// A fake clock in a test may replace it: the work of the process stays real.
+// Not the global timers and functions, which a test may replace: the loop and its work stay real.
 const { eventLoopUtilization } = performance;
 
 interface Reading {
@@ -27,7 +30,7 @@ export class LoopLag {
   #readings: readonly Reading[] = [];
   #longestMs = 0;
   #everyMs = WORKING_MS;
-  #timer: NodeJS.Timeout;
+  #stopLooks: () => void;
   #lookedAt = performance.now();
   /** How long the loop had worked at the last look, in milliseconds. */
   #worked = eventLoopUtilization().active;
@@ -36,7 +39,7 @@ export class LoopLag {
   /** @param keepMs how long a peak is shown, in milliseconds */
   constructor(keepMs = 60_000) {
     this.#keepMs = keepMs;
-    this.#timer = this.#begin();
+    this.#stopLooks = this.#begin();
   }
 
   /** In seconds. */
@@ -48,8 +51,8 @@ export class LoopLag {
     return Math.max(...this.#readings.map((reading) => reading.ms)) / 1_000;
   }
 
-  #begin(): NodeJS.Timeout {
-    return setInterval(() => this.#look(), this.#everyMs).unref();
+  #begin(): () => void {
+    return onBeat(this.#everyMs, () => this.#look(), timers);
   }
 
   #look(): void {
@@ -72,7 +75,7 @@ export class LoopLag {
   #lookEvery(ms: number): void {
     if (ms === this.#everyMs) return;
     this.#everyMs = ms;
-    clearInterval(this.#timer);
-    this.#timer = this.#begin();
+    this.#stopLooks();
+    this.#stopLooks = this.#begin();
   }
 }

@@ -51,8 +51,7 @@ export class Answering {
   }
 
   #wait(choose: () => Held | undefined, signal: Signal): Promise<Held> {
-    const silent = () => new TunnelError('keepalive_lost', 'no SSH session of the link answers a keepalive');
-    return withDeadline(this.#deps.waitMs(), signal, silent, async (bounded) => {
+    return withDeadline(this.#deps.waitMs(), signal, silentError, async (bounded) => {
       for (;;) {
         this.#deps.onSilence();
         await this.#relief(bounded);
@@ -86,4 +85,9 @@ export class Answering {
     }, LOOK_EVERY_MS);
     return this.#waiting.wait(signal);
   }
+}
+
+/** No session has answered in time. The open may succeed on a later session, or when the network is back. */
+export function silentError(): TunnelError {
+  return new TunnelError('keepalive_lost', 'no SSH session of the link answers a keepalive');
 }

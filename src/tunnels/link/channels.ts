@@ -3,13 +3,13 @@ import type { Signal } from '../../base/async/signal.ts';
 import { SessionFull, TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
-import { Answering } from './answering.ts';
+import { Answering, silentError } from './answering.ts';
 import { Carriers } from './carriers.ts';
-import { openHedged } from './hedge.ts';
+import { type Opener, openHedged } from './hedge.ts';
 import type { Carrier } from './jump.ts';
 import { Names, type Turn } from './names.ts';
 import type { Roster } from './roster.ts';
-import type { Held, LinkSession } from './session.ts';
+import type { Held } from './session.ts';
 
 interface ChannelsDependencies {
   /** The bound of the wait for a session that answers, and of the wait for a turn, in milliseconds. */
@@ -20,20 +20,6 @@ interface ChannelsDependencies {
   onRaced(winner: 'first' | 'second'): void;
   /** An open found no session that answers. */
   onSilence(): void;
-}
-
-/** See {@link LinkSession.open}. */
-type OnPassed = NonNullable<Parameters<LinkSession['open']>[3]>;
-
-/** One open, on whichever session. */
-interface Open {
-  readonly target: Address;
-  /** See {@link hostOf}. */
-  readonly host: string | undefined;
-  readonly originator: Originator;
-  readonly signal: Signal;
-  /** Called with the session that is asked, and again with the one that has answered first. */
-  readonly onHeld: ((held: Held) => void) | undefined;
 }
 
 /** No client opens a channel that carries a session: this daemon does. */
@@ -58,7 +44,7 @@ export class Channels {
     this.#roster = roster;
     this.#carriers = new Carriers(roster);
     this.#answering = new Answering(roster, deps);
-    this.#names = new Names(() => roster.all.flatMap(({ session }) => session.frozenBy ?? []));
+    this.#names = new Names(() => this.#frozen());
     this.#deps = deps;
   }
 
@@ -96,7 +82,7 @@ export class Channels {
     onHeld?: (held: Held) => void,
   ): Promise<Channel> {
     if (!choose(undefined)) throw this.#deps.absence();
-    const host = hostOf(target);
+    const host = target.kind === 'tcp' ? target.host.toLowerCase() : undefined;
     const turn = host !== undefined && this.#names.mayFreeze(host) ? await this.#turn(host, signal) : undefined;
     let first: Held;
     try {
@@ -108,37 +94,22 @@ export class Channels {
     }
     this.#answering.sent();
     const asked = [first];
-    const open = { target, host, originator, signal, onHeld };
-    try {
-      return await this.#race(first, asked, turn?.passed, open);
-    } catch (error) {
-      const roomy = error instanceof SessionFull ? this.#roomier(asked, host) : undefined;
-      if (!roomy) throw error;
-      asked.push(roomy);
-      return this.#race(roomy, asked, this.#again(host), open);
-    }
-  }
-
-  /** Opens on `first`, and on further sessions than `asked` while the answer is late. */
-  #race(first: Held, asked: Held[], passed: OnPassed | undefined, open: Open): Promise<Channel> {
-    const { target, host, originator, signal, onHeld } = open;
-    const racers = [first];
     onHeld?.(first);
+    const further = (next: Held | undefined): Opener | undefined => {
+      if (!next) return undefined;
+      asked.push(next);
+      const again = host === undefined ? undefined : this.#names.begin(host);
+      return (withdrawn) => next.session.open(target, originator, withdrawn, again?.passed);
+    };
     return openHedged(
       {
-        first: (withdrawn) => first.session.open(target, originator, withdrawn, passed),
+        first: (withdrawn) => first.session.open(target, originator, withdrawn, turn?.passed),
         patienceMs: first.session.patienceMs,
         onSlow: () => this.#check(),
-        next: () => {
-          const next = this.#next(asked, host);
-          if (!next) return undefined;
-          asked.push(next);
-          racers.push(next);
-          const again = this.#again(host);
-          return (withdrawn) => next.session.open(target, originator, withdrawn, again);
-        },
+        next: () => further(this.#next(asked, host)),
+        instead: (error) => (error instanceof SessionFull ? further(this.#roomier(asked, host)) : undefined),
         onRaced: (winner) => {
-          onHeld?.(racers[winner] ?? first);
+          onHeld?.(asked[winner] ?? first);
           this.#deps.onRaced(winner === 0 ? 'first' : 'second');
         },
       },
@@ -146,16 +117,16 @@ export class Channels {
     );
   }
 
-  /** What guards a further open to a host that may be a name. */
-  #again(host: string | undefined): OnPassed | undefined {
-    return host === undefined ? undefined : this.#names.begin(host).passed;
-  }
-
   /** Another session, for an open that the server could not try: sshd has a limit of descriptors for each session. */
   #roomier(asked: readonly Held[], host: string | undefined): Held | undefined {
     if (host !== undefined && !this.#names.mayRepeat(host)) return undefined;
     const next = this.#roster.choose(asked);
     return next && !next.session.suspect ? next : undefined;
+  }
+
+  /** The hosts that have frozen a session. */
+  #frozen(): readonly string[] {
+    return this.#roster.all.flatMap(({ session }) => session.frozenBy ?? []);
   }
 
   /** All sessions: what has struck one may have struck the others. */
@@ -181,14 +152,16 @@ export class Channels {
 
   #turn(host: string, signal: Signal): Promise<Turn> {
     const expired = () =>
-      new TunnelError('target_unreachable', `the open to ${host} had no turn: another name has frozen an SSH session`, {
-        hint: 'sshd resolves names one at a time. Check the resolver of the host, or use an address.',
-      });
+      // Without a frozen session the network is the cause: the open may succeed later.
+      this.#frozen().length === 0
+        ? silentError()
+        : new TunnelError(
+            'target_unreachable',
+            `the open to ${host} had no turn: another name has frozen an SSH session`,
+            {
+              hint: 'sshd resolves names one at a time. Check the resolver of the host, or use an address.',
+            },
+          );
     return withDeadline(this.#deps.waitMs(), signal, expired, (bounded) => this.#names.enter(host, bounded));
   }
-}
-
-/** The host that the server must find, in lower case; undefined for a Unix socket. */
-function hostOf(target: Address): string | undefined {
-  return target.kind === 'tcp' ? target.host.toLowerCase() : undefined;
 }

@@ -12,6 +12,8 @@ export interface HedgedOpen {
   onSlow(): void;
   /** The patience is over: returns how to open elsewhere. Undefined: not now. The question is repeated until an answer comes. */
   next(): Opener | undefined;
+  /** How to open elsewhere after this refusal; undefined if the refusal counts. */
+  instead(error: unknown): Opener | undefined;
   /** The race is over; `winner` counts from 0. */
   onRaced(winner: number): void;
 }
@@ -58,6 +60,8 @@ export function openHedged(open: HedgedOpen, signal: Signal): Promise<Channel> {
           racer.pending = false;
           const lost = isSessionLoss(error);
           if (lost && racers.some(({ pending }) => pending)) return;
+          const instead = settled ? undefined : open.instead(error);
+          if (instead) return start(instead);
           answer(() => reject(error));
         },
       );

@@ -1,3 +1,4 @@
+import { onBeat } from '../../base/async/beat.ts';
 import type { RequestOrder, SentKeepalive } from './request-order.ts';
 
 /** When a silent session is lost (`keepalive` in the tunnel YAML). */
@@ -66,7 +67,7 @@ export class Keepalive {
   readonly #deps: KeepaliveDependencies;
   readonly #order: RequestOrder;
   readonly #tickMs: number;
-  readonly #timer: NodeJS.Timeout;
+  readonly #stopTicks: () => void;
   #last: Lifesigns;
   #lifeAt: number;
   /** When the first question left since the last sign of life; undefined before. */
@@ -90,7 +91,7 @@ export class Keepalive {
     this.#lifeAt = this.#movedAt = this.#tickAt = deps.now();
     this.#answered = { at: this.#lifeAt, carried: carried(this.#last) };
     this.#tickMs = options.everyMs / 20;
-    this.#timer = setInterval(() => this.#tick(), this.#tickMs);
+    this.#stopTicks = onBeat(this.#tickMs, () => this.#tick());
     this.request();
   }
 
@@ -155,7 +156,7 @@ export class Keepalive {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#stopTicks();
     clearImmediate(this.#verdict);
   }
 

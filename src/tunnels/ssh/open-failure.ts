@@ -24,8 +24,7 @@ const SOCKET_HINT =
 /** What OpenSSH says when it has no free descriptor, or the connect fails before the first packet. */
 const NOT_TRIED = 'open failed';
 const NOT_TRIED_HINT =
-  'The host may have no route to the target, or the session of sshd no free descriptor. ' +
-  'In the second case raise `LimitNOFILE` of the unit of sshd, or `sessions` of the host.';
+  'The session of sshd may have no free descriptor: raise `LimitNOFILE` of its unit. Or the host has no route to the target.';
 
 /** The error for a channel that the server refused; undefined when `error` is not an answer of the server. */
 export function explainOpenFailure(target: Address, error: Error, server: string): TunnelError | undefined {

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { command } from '../../../src/operator/control/client.ts';
 import { tunnelsResult } from '../../../src/operator/control/protocol.ts';
 import { type Entry, parseEntry } from '../../../src/retirement/evidence/entry.ts';
+import { exportLog, type Manifest } from '../../../src/retirement/evidence/export.ts';
 import { readLines } from '../../../src/retirement/evidence/files.ts';
 import { verifyLog } from '../../../src/retirement/evidence/verify.ts';
 import type { Status } from '../../../src/telemetry/status/status.ts';
@@ -129,6 +130,7 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
       await using daemon = startDaemon({ configFile: mesh.configFile, endpointPort: mesh.endpointPort });
       const reported: Entry[] = [];
       const states: Status['tunnels'][number][] = [];
+      const proofs: { readonly out: string; readonly found: Manifest }[] = [];
       const over = new AbortController();
       const repeatedly = async (task: () => Promise<unknown>) => {
         while (!over.signal.aborted) await task().catch(() => pause(5));
@@ -141,14 +143,25 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
           await control(mesh, 'down');
           await control(mesh, 'up');
         }),
+        repeatedly(async () => {
+          const out = join(sshd.directory, `proof-${round}-${proofs.length}`);
+          const found = await exportLog({ directory: stateOf(mesh), out, version: '1', now: new Date() });
+          proofs.push({ out, found });
+          await pause(50);
+        }),
       ];
-      await waitUntil('events and states are reported', () => (reported.length > 0 && states.length > 0) || undefined);
+      const isBusy = () => (reported.length > 0 && states.length > 0 && proofs.length > 0) || undefined;
+      await waitUntil('events, states and a proof are there', isBusy);
       await pause(Math.random() * 700);
       daemon.signal('SIGKILL');
       over.abort();
       await Promise.all([daemon.exit, ...load]);
 
       expect((await verifyLog(stateOf(mesh))).problems).toEqual([]);
+      // A proof has the files of a log.
+      for (const { out, found } of proofs)
+        expect(await verifyLog(out)).toMatchObject({ entries: found.entries, problems: found.problems });
+      expect(proofs.flatMap(({ found }) => found.problems)).toEqual([]);
       const kept = new Map((await entriesIn(stateOf(mesh))).filter(Boolean).map((entry) => [entry.seq, entry]));
       for (const entry of reported) expect(kept.get(entry.seq)).toEqual(entry);
       const told = new Set(
@@ -206,6 +219,9 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
       expect(evidence.waiting).toBeGreaterThan(0);
       expect(await mesh.metric('evidence_writable')).toBe(0);
       for (let n = 0; n < 20; n++) await echoOnce(mesh.port('hub'));
+      const out = join(inside, 'proof');
+      await expect(exportLog({ directory: inside, out, version: '1', now: new Date() })).rejects.toThrow('ENOSPC');
+      expect(existsSync(out)).toBe(false);
 
       rmSync(filler);
       await mesh.waitFor((status) => status.evidence.state === 'ok' && status.advisories.length === 0);

@@ -94,6 +94,17 @@ describe.skipIf(!has('sshd'))('the state directory', () => {
     return empty;
   };
 
+  /**
+   * Makes the directory of the daemon read-only for all but the log, which is open: a file system with such a file does not
+   * become read-only as a whole. Returns what undoes this.
+   */
+  const seal = ({ daemon }: Mesh, directory: string) => {
+    const inside = (script: string) =>
+      execFileSync('nsenter', ['--mount', '--target', `${daemon.pid}`, 'sh', '-ec', script, 'sh', directory]);
+    inside('mount --bind "$1" "$1"; mount -o remount,ro,bind "$1"');
+    return () => inside('umount "$1"');
+  };
+
   test.each<[string, (file: string) => void]>([
     ['moved', (file) => renameSync(file, `${file}.old`)],
     ['removed', (file) => rmSync(file)],
@@ -145,6 +156,18 @@ describe.skipIf(!has('sshd'))('the state directory', () => {
       empty();
       await mesh.waitFor(({ evidence }) => evidence.state === 'ok');
       expect((await verdictOf(mesh.daemon)).unknowns.map(({ code }) => code)).not.toContain('evidence_unwritten');
+
+      // A read-only directory takes no retirement, and the daemon does not pretend one.
+      await isRetirable(mesh);
+      const unseal = seal(mesh, directory);
+      const retire = () => runCli(['retire', 'hub', '--config', mesh.configFile]);
+      expect(await retire()).toMatchObject({ code: 1, stderr: expect.stringContaining('read-only') });
+      const sealed = await mesh.waitFor((status) => codesOf(status).includes('state_unwritten'));
+      expect(tunnelOf(sealed, 'hub').state).toBe('up');
+      unseal();
+      await mesh.waitFor((status) => codesOf(status).length === 0);
+      await isRetirable(mesh);
+      expect(await retire()).toMatchObject({ code: 0 });
     },
   );
 
@@ -182,6 +205,16 @@ describe.skipIf(!has('sshd'))('the state directory', () => {
       rmSync(join(inside, 'cutover', 'hub.json'));
       const isBack = () => existsSync(join(inside, 'cutover', 'hub.json')) && saved() === 'rolled_back';
       await waitUntil('the removed file is written again', isBack, 20_000);
+
+      const unseal = seal(mesh, directory);
+      await expect(command(socket, cutover, cutoverResult, never, 60_000)).rejects.toMatchObject({
+        refusal: { code: 'state_dir_unusable', message: expect.stringContaining('read-only') },
+      });
+      expect((await mesh.daemon.status()).tunnels[0]?.route).toBe('tunnel');
+      await echoOnce(mesh.port('hub'));
+      unseal();
+      await mesh.waitFor((status) => !codesOf(status).includes('state_unwritten'));
+      expect(saved()).toBe('rolled_back');
     },
   );
 

@@ -6,7 +6,8 @@ import type { Inode } from './inode.ts';
  * until it heals. `keeps and refuses`: a change is taken, and the answer is an error.
  */
 export const DISK_FAULTS = ['refuses', 'full', 'hangs', 'keeps and refuses'] as const;
-export type DiskFault = (typeof DISK_FAULTS)[number];
+/** `read-only`: no name changes, and no file is opened for writing. A file that is open takes bytes as before, as the log is. */
+export type DiskFault = (typeof DISK_FAULTS)[number] | 'read-only';
 
 /** A disk that lies about its cache has lost at most this many of its last syncs. */
 const MOST_LOST_SYNCS = 6;
@@ -17,7 +18,7 @@ const MOST_LOST_SYNCS = 6;
  */
 export class SimDisk {
   fault: DiskFault | undefined;
-  /** Since when the disk has a fault; undefined without one. True time, in milliseconds, like `healedAt`. */
+  /** Since when no log can be written; undefined while one can. True time, in milliseconds, like `healedAt`. */
   brokenSince: number | undefined;
   /** The end of the last fault. */
   healedAt = 0;
@@ -39,7 +40,8 @@ export class SimDisk {
   }
 
   break(fault: DiskFault): void {
-    this.brokenSince ??= this.clock.now;
+    if (fault === 'read-only') this.heal();
+    else this.brokenSince ??= this.clock.now;
     this.fault = fault;
     // A call that hung meets the other fault: nothing has worked in between.
     this.#answer();

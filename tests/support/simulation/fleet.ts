@@ -83,9 +83,16 @@ export function configOf(variant: Variant): Config {
   if (known) return known;
   const config = parseConfig(Buffer.from(yamlOf(variant)), '/sim/tunnels.yaml', { HOME: '/sim' });
   configs.set(variant, config);
+  variants.set(config, variant);
   return config;
 }
 const configs = new Map<Variant, Config>();
+const variants = new Map<Config, Variant>();
+
+/** The variant of a configuration in force. */
+export function variantOf(config: Config): Variant {
+  return variants.get(config) ?? 'first';
+}
 
 function yamlOf(variant: Variant): string {
   const { hub, node, other, address } = FILES[variant];

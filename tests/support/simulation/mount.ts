@@ -71,23 +71,23 @@ export class DiskMount {
         return below.map((name) => name.slice(path.length + 1)).sort();
       }),
     mkdir: async (path: string) => {
-      if (!this.#disk.names.has(path)) await this.#change(() => this.#disk.make(path, 'directory'));
+      if (!this.#disk.names.has(path)) await this.#rename(() => this.#disk.make(path, 'directory'));
     },
     stat: (path: string, options?: StatOptions) => this.#look(() => statsOf(this.#at(path), options)),
     lstat: (path: string, options?: StatOptions) => this.#look(() => statsOf(this.#at(path), options)),
     rename: (from: string, to: string) =>
-      this.#change(() => {
+      this.#rename(() => {
         if (this.#disk.names.get(to)?.kind === 'directory') throw errno('EISDIR');
         this.#disk.names.set(to, this.#at(from));
         this.#disk.names.delete(from);
       }),
     unlink: (path: string) =>
-      this.#change(() => {
+      this.#rename(() => {
         this.#at(path);
         this.#disk.names.delete(path);
       }),
     symlink: (target: string, path: string) =>
-      this.#change(() => {
+      this.#rename(() => {
         if (this.#disk.names.has(path)) throw errno('EEXIST');
         this.#disk.make(path, 'link', Buffer.from(target));
       }),
@@ -107,6 +107,18 @@ export class DiskMount {
 
   #change<T>(apply: (full: boolean) => T, inPart?: () => void): Promise<T> {
     return this.#call(CHANGE_MS, apply, inPart);
+  }
+
+  /** A change of names. */
+  #rename<T>(apply: () => T): Promise<T> {
+    return this.#change(() => {
+      this.#refuseReadOnly();
+      return apply();
+    });
+  }
+
+  #refuseReadOnly(): void {
+    if (this.#disk.fault === 'read-only') throw errno('EROFS');
   }
 
   #call<T>(ms: number, apply: (full: boolean) => T, inPart?: () => void): Promise<T> {
@@ -139,8 +151,9 @@ export class DiskMount {
   #open(path: string, flags: number): Promise<object> {
     const known = this.#disk.names.get(path);
     if (!known && (flags & constants.O_CREAT) === 0) return this.#look(() => this.#at(path));
-    if (!known) return this.#change(() => this.#handle(this.#disk.make(path, 'file')));
+    if (!known) return this.#rename(() => this.#handle(this.#disk.make(path, 'file')));
     return this.#look(() => {
+      if ((flags & constants.O_WRONLY) !== 0) this.#refuseReadOnly();
       if ((flags & constants.O_EXCL) !== 0) throw errno('EEXIST');
       return this.#handle(this.#at(path));
     });

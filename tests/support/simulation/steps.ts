@@ -41,13 +41,14 @@ const SUSPENDED_MS = [1_500, 6_000, 30_000, 3_600_000];
 const RESTARTS: readonly Restart[] = ['clean', 'kill', 'kill', 'kill', 'power cut', 'power cut', 'lost syncs'];
 /** Of so many restarts one finds a state file missing. */
 const LOSSES = 1 / 5;
-/** Of so many reloads one brings a file that was added later. */
+/** Share of the reloads with a file, and of the faults with a fault, that was added later. */
 const LATER = 1 / 2;
 const STAYS_MS = [0, 5, 500, 3_000, 30_000];
 
 /** The steps of a seed. */
 export function stepsOf(seed: number): Step[] {
   const steps = withLosses(stepsFrom(seededRandom(seed)), seededRandom(seed ^ 0x10_55));
+  if (seed % 8 === 0 || seed % 8 === 6) return withLaterFault(steps, seededRandom(seed ^ 0x0ff0));
   return seed % 8 === 1 || seed % 8 === 4 ? withLaterVariants(steps, seededRandom(seed ^ 0x2b0b)) : steps;
 }
 
@@ -57,6 +58,13 @@ function withLaterVariants(steps: readonly Step[], random: () => number): Step[]
     if (step.do !== 'reload' || random() > LATER) return step;
     return { ...step, variant: LATER_VARIANTS[Math.floor(random() * LATER_VARIANTS.length)] ?? 'first' };
   });
+}
+
+/** Half of the faults of the disk make the disk read-only. Other seeds keep their steps. */
+function withLaterFault(steps: readonly Step[], random: () => number): Step[] {
+  return steps.map((step) =>
+    step.do === 'disk' && step.fault !== 'none' && random() < LATER ? { ...step, fault: 'read-only' } : step,
+  );
 }
 
 /** At some restarts a state file is missing. The numbers are others, so that a seed keeps its other steps. */

@@ -2,7 +2,7 @@ import { formatAddress } from '../../../src/base/net/address.ts';
 import { DirectoryTaken } from '../../../src/retirement/evidence/lock.ts';
 import { SimClock } from './clock.ts';
 import { SimDisk } from './disk.ts';
-import { configOf, HUB, hubIn, nodeIn, type PlanState, planIn, VARIANTS, type Variant } from './fleet.ts';
+import { configOf, HUB, hubIn, nodeIn, type PlanState, planIn, type Variant, variantOf } from './fleet.ts';
 import { Intruder } from './intruder.ts';
 import { DiskMount } from './mount.ts';
 import { SimNetwork } from './network.ts';
@@ -106,7 +106,7 @@ export class World implements AsyncDisposable {
 
   /** The variant in force. */
   get variant(): Variant {
-    return VARIANTS.find((variant) => configOf(variant) === this.node.config) ?? 'first';
+    return variantOf(this.node.config);
   }
 
   say(line: string): void {

@@ -1,4 +1,5 @@
 import type { Client } from 'ssh2';
+import { onBeat } from '../../../base/async/beat.ts';
 import type { Lifesigns } from '../keepalive.ts';
 import { requestRekey } from '../ssh2-insides.ts';
 
@@ -40,16 +41,16 @@ export function rekeyInTime(client: Client, limits: RekeyLimits, deps: RekeyingD
   const use = (): Use => ({ ...deps.lifesigns(), at: performance.now() });
   let first = use();
   let running = false;
-  const timer = setInterval(() => {
+  const stop = onBeat(limits.lookEveryMs, () => {
     if (running || !rekeyDue(limits, first, use())) return;
     // A server that does not answer here answers no keepalive either, because that one waits for the new keys.
     running = true;
     deps.onRekey();
     requestRekey(client);
-  }, limits.lookEveryMs);
+  });
   client.on('handshake', () => {
     running = false;
     first = use();
   });
-  client.once('close', () => clearInterval(timer));
+  client.once('close', stop);
 }

@@ -1,4 +1,14 @@
-import { appendFileSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { chainEntry, hashLine } from '../../../../src/retirement/evidence/entry.ts';
@@ -44,13 +54,15 @@ describe(verifyLog, () => {
     const [last = ''] = texts.slice(-1);
     // Longer than a look reads at once.
     appendFileSync(current, `{"seq":1000000,"fill":"${'x'.repeat(1_000_000)}`);
-    const next = { at: new Date(FROM), uptimeMs: 1, event: 'test.happened', fill: 'y'.repeat(1_000_000) };
+    const next = { at: new Date(FROM), uptimeMs: 1, event: 'test.happened', fill: 'y'.repeat(1_200_000) };
     let cut = false;
     const entry = () => {
       if (cut) return;
       cut = true;
-      truncateSync(current, size);
-      appendFileSync(current, `${JSON.stringify(chainEntry(next, texts.length + 1, hashLine(last)))}\n`);
+      // In place of the torn line and longer, so that a look never meets an earlier end.
+      const file = openSync(current, 'r+');
+      writeSync(file, `${JSON.stringify(chainEntry(next, texts.length + 1, hashLine(last)))}\n`, size);
+      closeSync(file);
     };
     expect(await verifyLog(directory, () => ({ entry }))).toMatchObject({ entries: texts.length + 1, problems: [] });
   });

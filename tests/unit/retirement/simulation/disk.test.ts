@@ -49,6 +49,20 @@ describe('the disk of the simulator', () => {
     expect(disk.peek(PATH)).toBe(`${content}three`);
   });
 
+  it('that is read-only takes bytes for an open file alone', async () => {
+    const { disk, done, mount, write } = await machine();
+    disk.break('read-only');
+    await write('one');
+    const { open, unlink } = mount.calls as unknown as Record<'open' | 'unlink', (...args: unknown[]) => unknown>;
+    await expect(done(open(PATH, constants.O_WRONLY))).rejects.toMatchObject({ code: 'EROFS' });
+    await expect(done(open(`${PATH}2`, constants.O_WRONLY | constants.O_CREAT))).rejects.toMatchObject({
+      code: 'EROFS',
+    });
+    await expect(done(unlink(PATH))).rejects.toMatchObject({ code: 'EROFS' });
+    expect([disk.peek(PATH), disk.brokenSince]).toEqual(['one', undefined]);
+    await done(open(PATH, constants.O_RDONLY));
+  });
+
   it('that hangs answers once it has healed', async () => {
     const { clock, disk, file } = await machine();
     disk.break('hangs');

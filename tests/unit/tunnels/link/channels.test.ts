@@ -78,12 +78,13 @@ describe(Channels, () => {
     expect([sessions.map(({ opens }) => opens), winners]).toEqual([[1, 0], []]);
   });
 
-  it('opens on another session, once, when the server could not try the target', async () => {
+  it('opens on each other session that answers when the server could not try the target', async () => {
     const sessions = [new FullSession(), new FullSession(), new FakeSession()];
-    const { channels } = channelsOver(...sessions);
-    await expect(channels.open(target, originator, never)).rejects.toThrow('no room');
-    expect(sessions.map(({ opens }) => opens)).toEqual([1, 1, 0]);
-    await channelsOver(new FullSession(), new FakeSession()).channels.open(named('db'), originator, never);
+    await channelsOver(...sessions).channels.open(target, originator, never);
+    expect(sessions.map(({ opens }) => opens)).toEqual([1, 1, 1]);
+    const none = [new FullSession(), new FullSession()];
+    await expect(channelsOver(...none).channels.open(target, originator, never)).rejects.toThrow('no room');
+    expect(none.map(({ opens }) => opens)).toEqual([1, 1]);
     const [full, suspect] = [new FullSession(), new FakeSession()];
     suspect.suspect = true;
     await expect(channelsOver(full, suspect).channels.open(target, originator, never)).rejects.toThrow('no room');
@@ -129,6 +130,18 @@ describe(Channels, () => {
     expect(sessions.map(({ opens }) => opens)).toEqual([1, 1]);
     await vi.advanceTimersByTimeAsync(WAIT_MS);
     await expect(again).rejects.toMatchObject({ code: 'target_unreachable' });
+    gone.abort(new Error('over'));
+  });
+
+  it('blames the network, and not a name, for an open that had no turn while no session is frozen', async () => {
+    const { channels } = channelsOver(new SilentSession(false), new SilentSession(false));
+    const gone = new AbortController();
+    channels.open(named('one'), originator, gone.signal).catch(() => {});
+    const other = channels.open(named('other'), originator, gone.signal);
+    other.catch(() => {});
+    await vi.advanceTimersByTimeAsync(WAIT_MS);
+    // A session loss: the client waits for the network.
+    await expect(other).rejects.toMatchObject({ code: 'keepalive_lost' });
     gone.abort(new Error('over'));
   });
 

@@ -27,7 +27,7 @@ afterEach(() => {
 
 describe('an open that is not answered', () => {
   const open = (next: () => Opener | undefined, first: Opener = never, signal = new AbortController().signal) =>
-    openHedged({ first, patienceMs: 250, onSlow: () => {}, next, onRaced: () => {} }, signal);
+    openHedged({ first, patienceMs: 250, onSlow: () => {}, instead: () => undefined, next, onRaced: () => {} }, signal);
 
   test('opens on another session once the patience is over', async () => {
     const other = channel();
@@ -43,9 +43,10 @@ describe('an open that is not answered', () => {
       askedAt = performance.now() - from;
     };
     const gone = new AbortController();
-    openHedged({ first: never, patienceMs: 250, onSlow, next: () => undefined, onRaced: () => {} }, gone.signal).catch(
-      () => {},
-    );
+    openHedged(
+      { first: never, patienceMs: 250, onSlow, instead: () => undefined, next: () => undefined, onRaced: () => {} },
+      gone.signal,
+    ).catch(() => {});
     await vi.advanceTimersByTimeAsync(250);
     expect(askedAt).toBe(100);
     gone.abort();
@@ -75,7 +76,14 @@ describe('an open that is not answered', () => {
     const openers = [never, async () => third];
     const winners: number[] = [];
     const opened = openHedged(
-      { first: never, patienceMs: 250, onSlow: () => {}, next: () => openers.shift(), onRaced: (n) => winners.push(n) },
+      {
+        first: never,
+        patienceMs: 250,
+        onSlow: () => {},
+        instead: () => undefined,
+        next: () => openers.shift(),
+        onRaced: (n) => winners.push(n),
+      },
       new AbortController().signal,
     );
     await vi.advanceTimersByTimeAsync(375);
