@@ -84,8 +84,13 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
 /** Loads the next configuration and binds its endpoint and control socket. */
 async function prepare(before: Config, { endpoint, control, load = loadConfig }: ReloadParts): Promise<Config> {
   const next = await load(before.path, process.env);
-  await endpoint.move(before, next);
-  if (before.controlSocket !== next.controlSocket) await control.listen(next.controlSocket);
+  await endpoint.move(next);
+  if (before.controlSocket === next.controlSocket) return next;
+  await control.listen(next.controlSocket).catch(async (error: unknown) => {
+    // A refused reload changes nothing. If another program has just taken the old address, the new one is better than none.
+    await endpoint.move(before).catch(() => {});
+    throw error;
+  });
   return next;
 }
 

@@ -6,9 +6,12 @@ import type { Endpoint } from './server.ts';
 export class EndpointPlace {
   readonly #create: (config: Config) => Endpoint;
   #endpoint: Endpoint;
+  /** The configuration of the endpoint. */
+  #at: Config;
 
   constructor(config: Config, create: (config: Config) => Endpoint) {
     this.#create = create;
+    this.#at = config;
     this.#endpoint = create(config);
   }
 
@@ -22,7 +25,8 @@ export class EndpointPlace {
    * old listener stays. On the same port the two may overlap (127.0.0.1 and 0.0.0.0): then the old listener closes
    * first, and reopens on failure.
    */
-  async move(from: Config, to: Config): Promise<void> {
+  async move(to: Config): Promise<void> {
+    const from = this.#at;
     if (formatAddress(from.endpoint.listen) === formatAddress(to.endpoint.listen)) return;
     const old = this.#endpoint;
     const overlaps = to.endpoint.listen.port === from.endpoint.listen.port;
@@ -31,6 +35,7 @@ export class EndpointPlace {
     try {
       await endpoint.start();
       this.#endpoint = endpoint;
+      this.#at = to;
     } catch (error) {
       if (overlaps) {
         this.#endpoint = this.#create(from);

@@ -24,6 +24,8 @@ export interface ProvenCutover {
 export class Standing {
   readonly retired = new Map<string, ProvenRetirement>();
   readonly cutOver = new Map<string, ProvenCutover>();
+  /** Tunnels whose retirement, or its end, is among the lines that were read. */
+  readonly #told = new Set<string>();
   #machine: string | undefined;
 
   record(event: EvidenceEvent | undefined, at: Date): void {
@@ -32,6 +34,7 @@ export class Standing {
         this.runsOn(event.machine ?? undefined);
         return;
       case 'tunnel.retired':
+        this.#told.add(event.tunnel);
         this.retired.set(event.tunnel, {
           at,
           keepsPort: event.keeps_port,
@@ -40,13 +43,13 @@ export class Standing {
         });
         return;
       case 'heartbeat':
-        // The event itself may be older than the oldest line that is read.
+        // The event itself may be older than the oldest line that is read. Right after `up`, a heartbeat still says so too.
         for (const [tunnel, { state }] of Object.entries(event.tunnels))
-          if (state === 'retired' && !this.retired.has(tunnel))
+          if (state === 'retired' && !this.retired.has(tunnel) && !this.#told.has(tunnel))
             this.retired.set(tunnel, { at, keepsPort: undefined, overrides: [] });
         return;
       case 'operator.up':
-        for (const tunnel of event.tunnels) this.retired.delete(tunnel);
+        for (const tunnel of event.tunnels) this.#inService(tunnel);
         return;
       case 'cutover.phase':
       case 'cutover.resumed':
@@ -55,13 +58,13 @@ export class Standing {
         else if (event.to === 'rolling_back' || event.to === 'rolled_back') this.cutOver.delete(event.tunnel);
         return;
       case 'retirement.ended':
-        this.retired.delete(event.tunnel);
+        this.#inService(event.tunnel);
         return;
       case 'cutover.forgotten':
         this.cutOver.delete(event.tunnel);
         return;
       case 'tunnel.removed':
-        this.retired.delete(event.tunnel);
+        this.#inService(event.tunnel);
         this.cutOver.delete(event.tunnel);
         return;
       default:
@@ -73,7 +76,13 @@ export class Standing {
     if (machine !== undefined && this.#machine !== undefined && machine !== this.#machine) {
       this.retired.clear();
       this.cutOver.clear();
+      this.#told.clear();
     }
     this.#machine = machine ?? this.#machine;
+  }
+
+  #inService(tunnel: string): void {
+    this.#told.add(tunnel);
+    this.retired.delete(tunnel);
   }
 }

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { greetingOf, openChatter } from '../../support/clients/chatter.ts';
+import { httpGet } from '../../support/clients/http-get.ts';
 import { echoOnce } from '../../support/clients/steady-client.ts';
 import { findTunnel, hasSessions, linkOf, sessionIds, startMesh, tunnelOf } from '../../support/daemon/mesh.ts';
 import { has } from '../../support/machine/capabilities.ts';
 import { freePort } from '../../support/peers/loopback.ts';
 import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startBanner, startEcho } from '../../support/peers/targets.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 describe.skipIf(!has('sshd'))('a reload', () => {
   it('keeps open connections on a new label, limit, probe or target, and applies the target to new connections', async () => {
@@ -117,5 +119,18 @@ describe.skipIf(!has('sshd'))('a reload', () => {
     mesh.daemon.signal('SIGHUP');
     await mesh.answersOn(moved);
     await expect(mesh.daemon.status()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+
+    // A reload that is refused for its control socket leaves the endpoint where it is.
+    const elsewhere = await freePort();
+    const endpoint = { listen: `127.0.0.1:${elsewhere}` };
+    await mesh.write({ extra: { endpoint, control: { socket: mesh.configFile } } });
+    mesh.daemon.signal('SIGHUP');
+    const refused = () => mesh.daemon.records().find(({ event }) => event === 'config.reload_failed');
+    expect(await waitUntil('the reload is refused', refused)).toMatchObject({ err: { code: 'listen_in_use' } });
+    expect((await mesh.answersOn(moved)).status).toBe(200);
+    await expect(httpGet(`http://127.0.0.1:${elsewhere}/livez`)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await mesh.write({ extra: { endpoint } });
+    mesh.daemon.signal('SIGHUP');
+    await mesh.answersOn(elsewhere);
   });
 });

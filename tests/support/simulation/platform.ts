@@ -58,7 +58,7 @@ function extendNode(): void {
   const direct = fs as unknown as Record<'createReadStream' | 'readFileSync', Call>;
   const timers = timersPromises as unknown as Record<'setImmediate', Call>;
   for (const name of DISK_CALLS) promises[name] = simulated(name, promises[name] as Call);
-  direct.createReadStream = simulated('createReadStream', direct.createReadStream);
+  direct.createReadStream = simulatedStream(direct.createReadStream);
   direct.readFileSync = readFileSync(direct.readFileSync);
   const { setImmediate: realTurn } = timers;
   timers.setImmediate = (...args) => (installed ? new Promise<void>(endTurn) : realTurn(...args));
@@ -69,13 +69,22 @@ function simulated(name: keyof DiskCalls, real: Call): Call {
   return (...args) => {
     // The first argument of symlink is what the link says.
     const path = name === 'symlink' ? args[1] : args[0];
-    if (!installed || typeof path !== 'string') return real(...args);
-    if (path.startsWith(ROOT)) return (installed.disk()[name] as Call)(...args);
-    if (!path.startsWith(SECOND_ROOT)) return real(...args);
+    if (typeof path !== 'string') return real(...args);
+    const [isOurs, isSecond] = [path.startsWith(ROOT), path.startsWith(SECOND_ROOT)];
+    if (!isOurs && !isSecond) return real(...args);
+    // A process of a run that is over stands still for ever: it must not write to the disk of this machine.
+    if (!installed) return new Promise(() => {});
+    if (isOurs) return (installed.disk()[name] as Call)(...args);
     const there = (each: unknown) =>
       typeof each === 'string' && each.startsWith(SECOND_ROOT) ? ROOT + each.slice(SECOND_ROOT.length) : each;
     return (installed.second()[name] as Call)(...args.map(there));
   };
+}
+
+function simulatedStream(real: Call): Call {
+  const make = simulated('createReadStream', real);
+  // Without a machine there is no such file: the stream says so.
+  return (...args) => (installed ? make(...args) : real(...args));
 }
 
 function readFileSync(real: Call): Call {

@@ -7,6 +7,8 @@ const RETIRED = { event: 'tunnel.retired', tunnel: 'hub', keeps_port: true, over
 const started = (machine: string) => ({ event: 'daemon.started', version: '1', config_sha256: '', machine });
 const committed = { event: 'cutover.phase', tunnel: 'hub', to: 'committed', successor: '127.0.0.1:3000' };
 const pulse = { serving: false, open: 0, opened_total: 0, last_activity_at: null };
+const HEARTBEAT = { event: 'heartbeat', tunnels: { hub: { ...pulse, state: 'retired' } } };
+const UP = { event: 'operator.up', tunnels: ['hub'] };
 
 function standingAfter(...events: readonly object[]): Standing {
   const standing = new Standing();
@@ -21,12 +23,10 @@ function standingAfter(...events: readonly object[]): Standing {
 describe(Standing, () => {
   it.each<[string, object[], boolean]>([
     ['a retirement', [RETIRED], true],
-    [
-      'a heartbeat of a retired tunnel',
-      [{ event: 'heartbeat', tunnels: { hub: { ...pulse, state: 'retired' } } }],
-      true,
-    ],
-    ['`up` after the retirement', [RETIRED, { event: 'operator.up', tunnels: ['hub'] }], false],
+    ['a heartbeat of a retired tunnel', [HEARTBEAT], true],
+    ['`up` after the retirement', [RETIRED, UP], false],
+    ['a heartbeat before `up` has changed the state', [RETIRED, UP, HEARTBEAT], false],
+    ['`up` after a heartbeat', [HEARTBEAT, UP, HEARTBEAT], false],
     ['a name that belongs to another tunnel now', [RETIRED, { event: 'retirement.ended', tunnel: 'hub' }], false],
     ['a tunnel that left the configuration', [RETIRED, { event: 'tunnel.removed', tunnel: 'hub' }], false],
     ['a restart on the same machine', [started('a'), RETIRED, started('a')], true],
