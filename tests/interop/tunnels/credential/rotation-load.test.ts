@@ -45,8 +45,9 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('rotation under load', () =>
     const gaps = await mesh.metric('remote_listen_gap_seconds_count');
 
     expect(there.failures).toEqual([]);
-    // Two sessions cannot listen on one address: only clients in the gap between them are refused.
-    expect(here.failures.filter(({ why }) => !why.includes('ECONNREFUSED'))).toEqual([]);
+    // Two sessions cannot listen on one address: only clients in the gap between them are refused. The kernel resets those
+    // that sshd has not accepted yet when it stops listening.
+    expect(here.failures.filter(({ why }) => !/ECONNREFUSED|ECONNRESET/.test(why))).toEqual([]);
     const gapSeconds = await mesh.metric('remote_listen_gap_seconds_sum');
     expect(here.failures.length).toBeLessThanOrEqual(gaps + (gapSeconds * 1_000) / EVERY_MS);
     // The load asks for 200 a second; a busy machine serves fewer, and loses none.
