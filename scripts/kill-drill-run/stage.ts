@@ -32,12 +32,7 @@ export class Stage implements AsyncDisposable {
   readonly #endpointPort: number;
   readonly #otherPort: number;
 
-  private constructor(
-    kills: number,
-    sshd: Sshd,
-    hubs: readonly [Hub, Hub],
-    ports: readonly [number, number, number],
-  ) {
+  private constructor(kills: number, sshd: Sshd, hubs: readonly [Hub, Hub], ports: readonly [number, number, number]) {
     this.#sshd = sshd;
     [this.old, this.successor] = hubs;
     [this.port, this.#endpointPort, this.#otherPort] = ports;
