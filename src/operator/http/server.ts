@@ -8,7 +8,7 @@ import { listenError } from '../../base/net/listen-error.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import { answerClientError } from './client-error.ts';
 import { Connections } from './connections.ts';
-import { METHOD_NOT_ALLOWED, refusal } from './guard.ts';
+import { METHOD_NOT_ALLOWED, namesPath, refusal } from './guard.ts';
 import { jsonText } from './json-text.ts';
 import { sendNotFound } from './not-found.ts';
 import { PROBLEM_TYPE, type Problem, problemBody, rawProblem, SECURITY_HEADERS, sendProblem } from './problem.ts';
@@ -151,7 +151,7 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
     reply.headers(SECURITY_HEADERS);
     const { method, url = '', rawHeaders } = request.raw;
     const problem = refusal({ method: method ?? '', url, rawHeaders }, [...options.allowedHosts(), ...own]);
-    if (problem === undefined) return;
+    if (problem === undefined) return namesPath(url) ? undefined : sendNotFound(reply);
     log.debug({ event: 'endpoint.refused', code: problem.code }, problem.detail);
     return sendProblem(reply, problem);
   });
