@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { TunnelError } from '../../base/errors.ts';
 import type { TcpAddress } from '../../base/net/address.ts';
 import { listenError } from '../../base/net/listen-error.ts';
@@ -22,6 +22,7 @@ import { historyRoute, pageRoute } from './routes/page.ts';
 import { planRoute } from './routes/plan.ts';
 import { statusRoute, tunnelRoute } from './routes/status.ts';
 import type { Sources } from './sources.ts';
+import { Turns } from './turns.ts';
 
 export interface EndpointOptions {
   readonly listen: TcpAddress;
@@ -55,7 +56,7 @@ const STOP_MS = 2_000;
 
 /** Enough for Prometheus, scripts and a few browsers; too few to harm the daemon. */
 const LIMITS = {
-  connections: { most: 128, reserve: 32, mostUnreadBytes: 32 * 1024 * 1024, mostPipelined: 16 },
+  connections: { most: 128, reserve: 32, mostUnreadBytes: 32 * 1024 * 1024, mostPipelined: 4 },
   maxHeaderSize: 8 * 1024,
   headersTimeout: 5_000,
   requestTimeout: 10_000,
@@ -155,6 +156,13 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
     log.debug({ event: 'endpoint.refused', code: problem.code }, problem.detail);
     return sendProblem(reply, problem);
   });
+  const turns = new Turns();
+  app.addHook('preHandler', async (request, reply) => {
+    if (isLight(request)) return;
+    await turns.take();
+    // Nobody is left to read the answer.
+    if (request.raw.socket.destroyed) return reply.hijack();
+  });
   app.setNotFoundHandler((_request, reply) => sendNotFound(reply));
   app.setErrorHandler((err, _request, reply) => sendFailure(reply, err, log));
 
@@ -174,6 +182,13 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
   ];
   for (const route of routes) route(app, dependencies);
   return app;
+}
+
+/** These routes answer at once, or share one answer. A question about tunnels takes a snapshot of its own. */
+const LIGHT: ReadonlySet<string | undefined> = new Set(['/', '/livez', '/status', '/metrics', '/openapi.json']);
+
+function isLight({ routeOptions: { url }, raw }: FastifyRequest): boolean {
+  return LIGHT.has(url) || (url === '/readyz' && raw.url?.includes('?') !== true);
 }
 
 /** Logs internal errors. The client gets only a status, and no details of the daemon. */
