@@ -7,6 +7,7 @@ import { addFileCommands } from './operator/commands/add-commands.ts';
 import { type CommandIo, EXIT, type ExitCode } from './operator/commands/command.ts';
 import { addCompletionCommand, offer } from './operator/commands/completion/commands.ts';
 import { addControlCommands } from './operator/commands/control-commands.ts';
+import { hangUp } from './operator/commands/hang-up.ts';
 import { addHelp } from './operator/commands/help.ts';
 import { addImportCommands } from './operator/commands/import-commands.ts';
 import { addInstallCommands } from './operator/commands/install-commands.ts';
@@ -153,9 +154,12 @@ addHelp(program);
 
 /** Runs the command that the arguments name; settles with its exit code. */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
+  // Nobody reads the messages, and the exit code still tells the result.
+  process.stderr.on('error', () => {});
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // A reader that goes away (`fleet-mesh schema config | head`) is no failure of ours.
     if (error.code === 'EPIPE') return;
+    if (error.code === 'EIO' && process.stdout.isTTY) hangUp();
     io.err(`fleet-mesh: standard output cannot be written: ${error.message}\n`);
     process.exit(EXIT.failed);
   });

@@ -6,7 +6,7 @@ import { CHAOS_FAULTS, NAME_FREEZES } from './faults.ts';
 import { type Ground, startGround } from './ground.ts';
 import { type Load, startLoad } from './load.ts';
 import { seededRandom } from './random.ts';
-import { report, type Struck } from './report.ts';
+import { type Lost, report, type Struck } from './report.ts';
 
 const USAGE = 'usage: scripts/chaos [--minutes N] [--seed S]\n';
 
@@ -33,7 +33,7 @@ async function strikeUntil(
     if (fault === undefined) throw new Error('no faults defined');
     process.stderr.write(`${((performance.now() - from) / 1000).toFixed(1).padStart(6)} s  ${fault.name}\n`);
     const at = performance.now();
-    const index = struck.push({ name: fault.name, at, recoveredMs: Number.NaN }) - 1;
+    const index = struck.push({ name: fault.name, at, lastedMs: Number.NaN, recoveredMs: Number.NaN }) - 1;
     await fault.strike(ground, random);
     await pause(between(fault.lasts));
     await fault.heal?.(ground);
@@ -42,9 +42,19 @@ async function strikeUntil(
       (status) => status.tunnels.every(({ state }) => state === 'up') && load.lastServedAt() > healedAt,
       RECOVER_WITHIN_MS,
     );
-    struck[index] = { name: fault.name, at, recoveredMs: performance.now() - healedAt };
+    struck[index] = { name: fault.name, at, lastedMs: healedAt - at, recoveredMs: performance.now() - healedAt };
   }
   await stage.mesh.waitFor(hasSessions(stage.sessions), ALL_SESSIONS_WITHIN_MS);
+}
+
+/** What the log of the daemon says about lost sessions. */
+function lostSessions(records: readonly Record<string, unknown>[]): readonly Lost[] {
+  return records
+    .filter(({ event }) => event === 'session.lost')
+    .map(({ time, session, msg }) => ({
+      at: Date.parse(String(time)) - performance.timeOrigin,
+      what: `session ${session}: ${msg}`,
+    }));
 }
 
 async function main(): Promise<number> {
@@ -101,6 +111,7 @@ async function main(): Promise<number> {
     leaks,
     memoryGrownBytes,
     broken,
+    sessionsLost: lostSessions(stage.mesh.daemon.records()),
   });
   process.stdout.write(text);
   return passed ? 0 : 1;

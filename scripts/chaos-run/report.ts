@@ -1,10 +1,17 @@
 import type { LoadResult } from './load.ts';
 
-/** One fault: performance.now() of its beginning, and the time from its end to the recovery. */
+/** One fault: performance.now() of its beginning, how long it lasted, and the time from its end to the recovery. */
 export interface Struck {
   readonly name: string;
   readonly at: number;
+  readonly lastedMs: number;
   readonly recoveredMs: number;
+}
+
+/** A session that the daemon lost, as of performance.now(). */
+export interface Lost {
+  readonly at: number;
+  readonly what: string;
 }
 
 export interface ChaosResult {
@@ -19,6 +26,7 @@ export interface ChaosResult {
   readonly memoryGrownBytes: number;
   /** The failure that ended the run early. */
   readonly broken: string | undefined;
+  readonly sessionsLost: readonly Lost[];
 }
 
 /** More growth is a leak: V8 collects some garbage only after a minute. */
@@ -34,7 +42,7 @@ const CUT_WITHIN_MS = 5_000;
  * the keepalive's cuts nothing, so a stream that ends in one is a failure too.
  */
 export function report(result: ChaosResult): { readonly text: string; readonly passed: boolean } {
-  const { load, struck, leaks, cuts } = result;
+  const { load, struck, leaks, cuts, sessionsLost } = result;
   const inFlight = load.failures.filter(({ from, to }) =>
     cuts.some((at) => from <= at && at <= to && to - at <= CUT_WITHIN_MS),
   );
@@ -60,7 +68,13 @@ export function report(result: ChaosResult): { readonly text: string; readonly p
     '',
     ...failed
       .slice(0, 10)
-      .map(({ why, from, to }) => `failed: after ${(to - from).toFixed(0)} ms, ${why}; ${before(struck, from)}`),
+      .map(
+        ({ why, from, to }) =>
+          `failed: after ${(to - from).toFixed(0)} ms, ${why}; began ${before(struck, from)}, ended ${before(struck, to)}`,
+      ),
+    ...sessionsLost
+      .filter(({ at }) => [...failed.map(({ to }) => to), ...lost].some((to) => Math.abs(to - at) <= CUT_WITHIN_MS))
+      .map(({ at, what }) => `lost ${before(struck, at)}: ${what}`),
     wrong.length === 0 ? 'PASS' : `FAIL: ${wrong.join('; ')}`,
     '',
   ];
@@ -78,5 +92,6 @@ function faultLines(struck: readonly Struck[]): string[] {
 
 function before(struck: readonly Struck[], at: number): string {
   const last = struck.filter((each) => each.at < at).at(-1);
-  return last === undefined ? 'before any fault' : `${(at - last.at).toFixed(0)} ms after "${last.name}"`;
+  if (last === undefined) return 'before any fault';
+  return `${(at - last.at).toFixed(0)} ms after the begin of "${last.name}" (${(last.lastedMs / 1000).toFixed(1)} s)`;
 }

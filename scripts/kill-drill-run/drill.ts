@@ -184,9 +184,11 @@ export class Drill {
   #isRepaired(): Promise<boolean> {
     const found = async () => {
       let repaired = false;
-      await verifyLog(this.#stage.stateDir, () => ({ event }) => {
-        repaired = event === 'log.repaired' || (repaired && event !== 'daemon.started');
-      });
+      await verifyLog(this.#stage.stateDir, () => ({
+        entry: ({ event }) => {
+          repaired = event === 'log.repaired' || (repaired && event !== 'daemon.started');
+        },
+      }));
       return repaired;
     };
     return waitUntil('the repair is in the log', found).then(

@@ -49,4 +49,5 @@ export const SIGNALS: readonly Fact[] = [
     'The daemon closes its listeners, gives open connections `stop_grace`, and ends. A second signal ends the daemon at once.',
   ],
   ['SIGHUP', 'The daemon reads the configuration again. `fleet-mesh reload` does the same, and waits for the outcome.'],
+  ['SIGUSR1, SIGUSR2', 'Nothing happens.'],
 ];

@@ -208,6 +208,9 @@ export class TurnedAway extends TunnelError {}
 /** The server accepted the credential and then forbade its only purpose, the forward. */
 export class UselessCredential extends TunnelError {}
 
+/** The server could not try the target, and does not say why: the session may have no room for a further channel. */
+export class SessionFull extends TunnelError {}
+
 /**
  * The subject of a failure, for the codes on which policy depends. Every other code is about the path to the host, or
  * about this node.

@@ -119,7 +119,9 @@ export function summarizeDiff(diff: ConfigDiff): string {
   for (const { host, actor, aspects: changed } of diff.links) {
     parts.push(`link ${host}/${actor} changed (${[...changed].join(', ')})`);
   }
-  if (diff.daemon.size > 0) parts.push(`${[...diff.daemon].join(', ')} changed`);
+  const daemon = [...diff.daemon].filter((aspect) => aspect !== 'state_dir');
+  if (daemon.length > 0) parts.push(`${daemon.join(', ')} changed`);
+  if (diff.daemon.has('state_dir')) parts.push('state_dir stays as it is until a restart');
   return parts.length === 0 ? 'nothing changed' : parts.join(', ');
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { homeOf } from '../base/home.ts';
 import { stateOfUnit } from './state-of-unit.ts';
 
 /** The base directories of relative, `~` and `credential:` paths. All absolute. */
@@ -27,7 +27,7 @@ export interface ConfigEnvironment {
 }
 
 export function placesFor(file: string, env: ConfigEnvironment): Places {
-  const home = resolve(env.HOME || homedir());
+  const home = resolve(homeOf(env));
   // systemd.exec(5): several directories are separated by colons. The first one is used.
   const [state] = (env.STATE_DIRECTORY ?? '').split(':');
   return {
@@ -126,5 +126,5 @@ export function placesLookedAt(path: string, env: DefaultPathEnvironment): strin
 }
 
 function userPath(env: DefaultPathEnvironment): string {
-  return join(env.HOME || homedir(), '.config/fleet-mesh/tunnels.yaml');
+  return join(homeOf(env), '.config/fleet-mesh/tunnels.yaml');
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { messageOf } from '../base/errors.ts';
+import { readStable } from '../base/files/read-stable.ts';
 
 /** A handwritten configuration has a few kilobytes; a larger file is no configuration. */
 const LARGEST_FILE_BYTES = 1024 * 1024;
@@ -15,12 +16,25 @@ export async function readSource(path: string): Promise<Buffer | string> {
     if (stat.isDirectory()) return 'is a directory; expected a YAML file';
     if (!stat.isFile()) return 'is not a regular file; expected a YAML file';
     if (stat.size > LARGEST_FILE_BYTES) return tooLarge;
-    const bytes = await file.readFile();
-    return bytes.length > LARGEST_FILE_BYTES ? tooLarge : bytes;
+    const source = file;
+    // Half of a file may be valid, and take the tunnels in the other half out of service.
+    return await readStable(source, () => readWhole(source));
   } catch (error) {
     return describeSystemError(error);
   } finally {
     await file?.close();
+  }
+}
+
+/** From the start of the file, at each call. */
+async function readWhole(file: FileHandle): Promise<Buffer | string> {
+  const bytes = Buffer.alloc(LARGEST_FILE_BYTES + 1);
+  let length = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(bytes, length, bytes.length - length, length);
+    length += bytesRead;
+    if (length > LARGEST_FILE_BYTES) return tooLarge;
+    if (bytesRead === 0) return bytes.subarray(0, length);
   }
 }
 

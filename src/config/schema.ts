@@ -34,7 +34,7 @@ export const configSchema = mapping({
   state_dir: path
     .optional()
     .describe(
-      'Directory for files that survive a restart. Other users must not have write permission. Default $STATE_DIRECTORY, else ~/.local/state/fleet-mesh.',
+      'Directory for files that survive a restart. Other users must not have write permission. A change needs a restart. Default $STATE_DIRECTORY, else ~/.local/state/fleet-mesh.',
     ),
   plan: path.optional().describe('The drain plan, a YAML file. Default: none.'),
   notify: z

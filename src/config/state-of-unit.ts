@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { homeOf } from '../base/home.ts';
 
 /** The environment variables that affect the state directory of a unit. */
 export interface UnitEnvironment {
@@ -19,7 +19,7 @@ const EVIDENCE = 'events.jsonl';
  * @param writtenAt when the file was last written, in milliseconds; undefined if there is none
  */
 export function stateOfUnit(file: string, env: UnitEnvironment, writtenAt = lastWrite): string | undefined {
-  const home = resolve(env.HOME || homedir());
+  const home = resolve(homeOf(env));
   const configuration = join(env.XDG_CONFIG_HOME || join(home, '.config'), 'fleet-mesh');
   const state = join(home, '.local/state/fleet-mesh');
   const path = resolve(file);

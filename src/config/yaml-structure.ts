@@ -1,4 +1,4 @@
-import { type Document, isAlias, isMap, isPair, isScalar, isSeq, type Node, visit } from 'yaml';
+import { type Document, isAlias, isMap, isPair, isScalar, isSeq, type Node, type Scalar, visit } from 'yaml';
 import { quoted } from './expectation.ts';
 import type { ConfigPath } from './problem.ts';
 import { DEEPEST, TOO_DEEP } from './yaml-tree.ts';
@@ -22,31 +22,37 @@ export interface SyntaxMistake extends Position {
 export function structuralMistakes(doc: Document.Parsed, position: (offset: number) => Position): SyntaxMistake[] {
   const found: SyntaxMistake[] = [];
   const report = (node: Node, message: string) => found.push({ ...position(node.range?.[0] ?? 0), path: [], message });
-  const anchors = new Map<string, number>();
-  visit(doc, {
-    Value(_, node) {
-      if (node.anchor === undefined) return;
-      const earlier = anchors.get(node.anchor);
-      const { line } = position(node.range?.[0] ?? 0);
-      if (earlier === undefined) anchors.set(node.anchor, line);
-      else report(node, `duplicate anchor &${node.anchor}; expected each anchor once (first on line ${earlier})`);
-    },
-  });
+  // Those before the visited node: the search of the library walks through the document for each alias.
+  const anchors = new Map<string, Node>();
+  const remember = (node: Node & { readonly anchor?: string | undefined }) => {
+    if (node.anchor === undefined) return;
+    const earlier = anchors.get(node.anchor);
+    if (earlier === undefined) {
+      anchors.set(node.anchor, node);
+      return;
+    }
+    const { line } = position(earlier.range?.[0] ?? 0);
+    report(node, `duplicate anchor &${node.anchor}; expected each anchor once (first on line ${line})`);
+  };
   visit(doc, {
     Pair(_, { key }) {
       if (isScalar(key) && key.value === '<<' && key.type === 'PLAIN')
         report(key, 'merge keys (<<) are not supported; expected the keys themselves');
+      const misread = isScalar(key) ? misreadKey(key) : undefined;
+      if (isScalar(key) && misread !== undefined) report(key, misread);
       if (isScalar(key) && key.value !== '__proto__') return undefined;
       if (isScalar(key)) report(key, '"__proto__" cannot be a key');
       else if (isMap(key) || isSeq(key) || isAlias(key)) report(key, 'a key must be plain text');
       return undefined;
     },
+    Scalar: (_, node) => remember(node),
     Alias(_, node, ancestors) {
-      const target = node.resolve(doc);
+      const target = anchors.get(node.source);
       if (target === undefined) report(node, `the alias *${node.source} has no anchor &${node.source} before it`);
       else if (ancestors.includes(target)) report(node, `the alias *${node.source} contains itself`);
     },
     Collection(_, node, ancestors) {
+      remember(node);
       // The child of a map is two steps away, because the pair is a step too.
       if (ancestors.length <= 2 * DEEPEST) return undefined;
       report(node, TOO_DEEP);
@@ -54,6 +60,12 @@ export function structuralMistakes(doc: Document.Parsed, position: (offset: numb
     },
   });
   return found;
+}
+
+/** A key that would silently get another name: YAML reads 1.10 as the number 1.1, and 0x10 as 16. */
+function misreadKey({ value, source }: Scalar): string | undefined {
+  if (typeof value === 'string' || source === undefined || source === String(value)) return undefined;
+  return `YAML reads the key ${quoted(source)} as ${value === null ? 'nothing' : String(value)}; expected the key in quotes`;
 }
 
 /** A tree with duplicate keys is still checked for other mistakes. */

@@ -1,8 +1,9 @@
 import type { Logger } from '../telemetry/log/log.ts';
-import type { Advisory } from '../telemetry/status/advisory.ts';
+import type { Advisory, AdvisoryCode } from '../telemetry/status/advisory.ts';
 
-/** An advisory about a lasting trouble is logged again after this time, in milliseconds. */
+/** An outage without a symptom: the log says so again and again, after this time in milliseconds. */
 const AGAIN_MS = 3_600_000;
+const TOLD_AGAIN: ReadonlySet<AdvisoryCode> = new Set(['session_replacement_failing']);
 
 interface Logged {
   readonly advisory: Advisory;
@@ -10,7 +11,10 @@ interface Logged {
   readonly at: number;
 }
 
-/** Logs each advisory once when it appears and once when it clears; an advisory with a subject also once an hour. */
+/**
+ * Logs each advisory once when it appears and once when it clears, however often its message changes meanwhile. A few come
+ * again each hour.
+ */
 export class AdvisoryLog {
   readonly #log: Logger;
   #logged = new Map<string, Logged>();
@@ -27,7 +31,7 @@ export class AdvisoryLog {
         const { code, message, subject } = advisory;
         const key = `${code}\n${subject ?? message}`;
         const last = before.get(key);
-        const due = !last || (subject !== undefined && now - last.at >= AGAIN_MS);
+        const due = !last || (TOLD_AGAIN.has(code) && now - last.at >= AGAIN_MS);
         if (due) this.#log.warn({ event: 'advisory.raised', code }, message);
         return [key, { advisory, at: due ? now : last.at }];
       }),

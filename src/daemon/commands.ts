@@ -69,6 +69,7 @@ export function commandActions(parts: CommandParts) {
     unretire: (names) => retirement.unretire(names),
     followPlan: () => plan.follow(inForce.config.plan),
     recordPlanEdit: (edit) => recordPlanEdit(edit, { plan, evidence: recorder, note }),
+    settled: () => recorder.settled(),
     recorded: async () => ({ seq: await writtenUpTo(recorder) }),
     cutovers,
   });

@@ -3,7 +3,6 @@ import { settledWithin } from '../base/async/settled-within.ts';
 import { NamedTurns, Turns } from '../base/async/turns.ts';
 import type { Config } from '../config/config.ts';
 import { listenFor } from '../machine/systemd/inherited-sockets.ts';
-import { statusLine } from '../machine/systemd/status-line.ts';
 import { connectSystemd, type Systemd } from '../machine/systemd/systemd.ts';
 import { Unit } from '../machine/systemd/unit.ts';
 import type { ReloadOutcome } from '../operator/control/answer.ts';
@@ -37,7 +36,7 @@ import { openDoors } from './doors.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Onlookers } from './onlookers.ts';
 import { type ReloadParts, reload } from './reload.ts';
-import { currentAdvisories, type SnapshotSources, takeSnapshot } from './snapshot.ts';
+import { currentAdvisories, lineForSystemd, type SnapshotSources, takeSnapshot } from './snapshot.ts';
 import { keepStateFiles } from './state-files.ts';
 
 export interface DaemonOptions {
@@ -169,7 +168,8 @@ export class Daemon {
     this.#unit = new Unit(systemd, {
       notifier: systemd.notifier,
       log,
-      statusLine: () => statusLine(this.snapshot()),
+      statusLine: () => lineForSystemd(this.#sources, new Date()),
+      lastEvent: () => this.#recorder.head?.seq,
       vitals: () => ({ heartbeatAgeMs: this.#heartbeat.ageMs, stuck: this.#supervisor.stuck }),
     });
     const parts = {
@@ -290,9 +290,13 @@ export class Daemon {
     await this.#supervisor.tick(now);
     this.#cutovers.sample(now);
     this.#clients.keepOnly(this.#inForce.config.tunnels);
-    this.#recorder.tick(this.#retirement.pulses(this.#supervisor.pulses()), () => this.#lookout.takePulses());
+    const pulses = () => this.#retirement.pulses(this.#supervisor.pulses());
+    this.#recorder.tick(this.#supervisor.uses(), pulses, () => this.#lookout.takePulses());
     this.#retirement.tick(now);
-    this.#onlookers.look(() => this.snapshot());
+    this.#onlookers.look(
+      () => this.snapshot(),
+      () => ({ now, tunnels: this.#supervisor.tunnels() }),
+    );
     for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
     await this.#rotators.keepOnly(this.#supervisor.actors);
   }

@@ -1,6 +1,6 @@
 import { Notifier } from '../operator/notify/notifier.ts';
 import { readToken } from '../operator/notify/token.ts';
-import { LastHour } from '../operator/page/last-hour.ts';
+import { type HourSample, LastHour } from '../operator/page/last-hour.ts';
 import type { RootLogger } from '../telemetry/log/log.ts';
 import type { Advisory } from '../telemetry/status/advisory.ts';
 import type { Status } from '../telemetry/status/status.ts';
@@ -26,11 +26,9 @@ export class Onlookers {
     this.#advisoryLog.update(advisories);
   }
 
-  /** Takes at most one snapshot, and only if somebody needs one now. */
-  look(snapshot: () => Status): void {
-    let taken: Status | undefined;
-    const once = () => (taken ??= snapshot());
-    this.notifier.tick(once);
-    this.lastHour.tick(once, performance.now());
+  /** Calls each function only if somebody needs its result now. */
+  look(snapshot: () => Status, sample: () => HourSample): void {
+    this.notifier.tick(snapshot);
+    this.lastHour.tick(sample, performance.now());
   }
 }

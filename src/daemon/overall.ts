@@ -1,11 +1,11 @@
-import type { LinkStatus, Status, TunnelStateName, TunnelStatus } from '../telemetry/status/status.ts';
+import type { LinkStatus, OwnTunnelStatus, Status, TunnelStateName } from '../telemetry/status/status.ts';
 import { failingReplacements, replacementText } from '../tunnels/link/advisories.ts';
 import { wayOf } from '../tunnels/link/way-of.ts';
 
 type Overall = Pick<Status, 'state' | 'reason'>;
 
 interface OverallFacts {
-  readonly tunnels: readonly TunnelStatus[];
+  readonly tunnels: readonly OwnTunnelStatus[];
   readonly links: readonly LinkStatus[];
   /** Names of the tunnels that an operator took out of service. */
   readonly stopped: ReadonlySet<string>;
@@ -37,7 +37,7 @@ export function overallState({ tunnels, links, stopped, configured }: OverallFac
   return { state, reason: reasons.filter((each) => each !== null).join('; ') || null };
 }
 
-function worst(counted: readonly TunnelStatus[]): Overall | undefined {
+function worst(counted: readonly OwnTunnelStatus[]): Overall | undefined {
   for (const state of ['down', 'degraded'] as const) {
     const bad = counted.filter((tunnel) => SEVERITY[tunnel.state] === state);
     const [first] = bad;
@@ -48,7 +48,7 @@ function worst(counted: readonly TunnelStatus[]): Overall | undefined {
 }
 
 /** A tunnel that is up over a link that cannot replace its sessions. */
-function dying(counted: readonly TunnelStatus[], links: readonly LinkStatus[]): Overall | undefined {
+function dying(counted: readonly OwnTunnelStatus[], links: readonly LinkStatus[]): Overall | undefined {
   const serving = counted.filter(({ state }) => state === 'up');
   const own = links.filter((link) => serving.some(({ host, actor }) => link.host === host && link.actor === actor));
   const failing = [...new Set(own.flatMap((link) => failingReplacements(wayOf(link, links))))];
@@ -56,7 +56,7 @@ function dying(counted: readonly TunnelStatus[], links: readonly LinkStatus[]): 
   return first && { state: 'degraded', reason: `${replacementText(first)}${more(failing)}` };
 }
 
-function outOfService(stopped: readonly TunnelStatus[]): string | null {
+function outOfService(stopped: readonly OwnTunnelStatus[]): string | null {
   if (stopped.length === 0) return null;
   const names = stopped.map(({ name, since }) => `${name} since ${since.toISOString().replace(/\.\d+Z$/, 'Z')}`);
   return `${stopped.length} out of service by an operator: ${names.join(', ')}`;

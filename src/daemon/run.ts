@@ -1,3 +1,4 @@
+import { onceMore } from '../base/async/once-more.ts';
 import { TunnelError } from '../base/errors.ts';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError, showProblem } from '../config/problem.ts';
@@ -26,9 +27,11 @@ export async function run(options: RunOptions, io: CommandIo): Promise<ExitCode>
   const onStop = () => (stopping.signal.aborted ? force : stopping).abort();
   let daemon: Daemon | undefined;
   let reloadAsked = false;
+  // A storm of signals must not make a queue of reloads, nor fill the log and the evidence.
+  const reload = onceMore(async () => daemon?.reload());
   const onReload = () => {
     reloadAsked = true;
-    void daemon?.reload();
+    reload();
   };
   process.on('SIGTERM', onStop).on('SIGINT', onStop).on('SIGHUP', onReload);
   releaseSignals();

@@ -1,3 +1,4 @@
+import { statusLine } from '../machine/systemd/status-line.ts';
 import { type Systemd, systemdStatus } from '../machine/systemd/systemd.ts';
 import type { ControlPoint } from '../operator/control/point.ts';
 import type { PresenceRecord } from '../operator/presence/leave.ts';
@@ -68,12 +69,7 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
     version: sources.version,
     now,
     started_at: sources.startedAt,
-    ...overallState({
-      tunnels,
-      links,
-      stopped: new Set(supervisor.stopped.map(({ name }) => name)),
-      configured: inForce.config.tunnels.size,
-    }),
+    ...overallOf(sources, tunnels, links),
     config: inForce.status(),
     plan: planStatus(sources.plan.watched, now),
     systemd: systemdStatus(sources.systemd),
@@ -84,6 +80,22 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
   };
 }
 
+/** The line for systemd. Without the evidence and the verdicts of a snapshot, which cost four times as much. */
+export function lineForSystemd(sources: Pick<SnapshotSources, 'inForce' | 'supervisor'>, now: Date): string {
+  const [tunnels, links] = [sources.supervisor.tunnels(), sources.supervisor.links()];
+  const { reason } = overallOf(sources, tunnels, links);
+  return statusLine({ tunnels, links, reason, now });
+}
+
+function overallOf(
+  { inForce, supervisor }: Pick<SnapshotSources, 'inForce' | 'supervisor'>,
+  tunnels: readonly OwnTunnelStatus[],
+  links: readonly LinkStatus[],
+): Pick<Status, 'state' | 'reason'> {
+  const stopped = new Set(supervisor.stopped.map(({ name }) => name));
+  return overallState({ tunnels, links, stopped, configured: inForce.config.tunnels.size });
+}
+
 /** The current advisories, without the evidence, which reports its own. */
 export function currentAdvisories(
   sources: Omit<SnapshotSources, 'version' | 'startedAt' | 'clients' | 'systemd'>,
@@ -92,14 +104,17 @@ export function currentAdvisories(
   now: Date,
 ): Advisory[] {
   const { inForce, plan, control, retirement, cutovers, rotators, recorder, owner, presence } = sources;
-  const probed = owns.map((own) => ({
-    name: own.name,
-    probe_certificate: earlierCertificate(own.probe_certificate, retirement.certificateOf(own.name)),
-  }));
+  // Each second, and most tunnels have none: no object for these.
+  const probed: Pick<OwnTunnelStatus, 'name' | 'probe_certificate'>[] = [];
+  for (const { name, probe_certificate } of owns) {
+    const earlier = earlierCertificate(probe_certificate, retirement.certificateOf(name));
+    if (earlier !== null) probed.push({ name, probe_certificate: earlier });
+  }
   const policy = advisoriesOf(inForce.config, plan.watched, now);
   const files = [retirement, cutovers, rotators, presence].flatMap((each) => each.unwritten);
   const unwritten = [...files, ...recorder.unwrittenFiles];
   return [
+    ...inForce.advisories(),
     ...control.advisories(),
     ...owner.advisories(),
     ...unwrittenAdvisories(unwritten),
@@ -147,18 +162,38 @@ export function assembleTunnel(parts: TunnelParts): TunnelStatus {
   const { own, cutover, past, clients, successorCertificate, retirement } = parts;
   const { open, held } = own.usage;
   const last = later(own.usage.last_activity_at, past?.last_activity_at ?? null);
+  // Each field by its name: a spread of so many fields costs more than all else of a snapshot.
   return {
-    ...own,
+    name: own.name,
+    host: own.host,
+    actor: own.actor,
+    direction: own.direction,
+    listen: own.listen,
+    listen_by: own.listen_by,
+    target: own.target,
+    production: own.production,
+    note: own.note,
+    state: own.state,
+    reason: own.reason,
+    since: own.since,
+    route: own.route,
+    last_error: own.last_error,
+    probe: own.probe,
     probe_certificate: earlierCertificate(own.probe_certificate, successorCertificate),
-    cutover: cutover && { ...cutover, usage: { ...cutover.usage, ...NOBODY_LOOKED } },
     usage: {
-      ...own.usage,
+      open,
+      opened_total: own.usage.opened_total,
+      failed_total: own.usage.failed_total,
+      held,
+      bytes_to_target: own.usage.bytes_to_target,
+      bytes_from_target: own.usage.bytes_from_target,
       last_activity_at: last,
       // Quiet time is known only with the evidence.
       quiet_since: past === undefined || open + held > 0 ? null : last,
       clients: clients?.clients ?? null,
       other_clients: clients?.other_clients ?? null,
     },
+    cutover: cutover && { ...cutover, usage: { ...cutover.usage, ...NOBODY_LOOKED } },
     observed_since: past?.observed_since ?? null,
     availability: past?.availability ?? null,
     retirement,

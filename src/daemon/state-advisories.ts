@@ -6,5 +6,6 @@ export function unwrittenAdvisories(unwritten: readonly Unwritten[]): Advisory[]
   return unwritten.map(({ path, code, since, message }) => ({
     code: 'state_unwritten' as const,
     message: `the newest state is not in ${path} since ${since.toISOString()} (${code}): ${message}`,
+    subject: path,
   }));
 }

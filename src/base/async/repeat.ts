@@ -6,14 +6,25 @@ export interface Repeating {
   readonly done: Promise<void>;
 }
 
+/** Calls back after `ms` milliseconds, unless cancelled before by the returned function. */
+export type After = (ms: number, callBack: () => void) => () => void;
+
+const byTimer: After = (ms, callBack) => {
+  const timer = setTimeout(callBack, ms);
+  return () => clearTimeout(timer);
+};
+
 /**
  * The one interval runner. Runs never overlap, and the first run waits one pause. `pauseMs` is called before each run,
  * so a pause can have jitter or follow a reload. `task` bounds its own time and reports its own failures.
+ *
+ * @param after ends each pause; by default a timer
  */
 export function repeat(
   task: (signal: AbortSignal) => Promise<void>,
   pauseMs: () => number,
   signal: AbortSignal,
+  after: After = byTimer,
 ): Repeating {
   let due = false;
   let endPause = () => {};
@@ -25,9 +36,9 @@ export function repeat(
   signal.addEventListener('abort', runNow, { once: true });
   const pause = (ms: number) =>
     new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const cancel = after(ms, resolve);
       endPause = () => {
-        clearTimeout(timer);
+        cancel();
         resolve();
       };
     });

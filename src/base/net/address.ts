@@ -13,6 +13,9 @@ export interface UnixAddress {
   readonly path: string;
 }
 
+/** Longest sun_path of a Unix socket on Linux without the final NUL, in bytes (unix(7)): connect(2) takes no longer one. */
+export const LONGEST_SOCKET_PATH = 107;
+
 /** As written in the YAML: `host:port`, `[v6]:port` or `unix:/path`. */
 export function formatAddress(address: Address): string {
   if (address.kind === 'unix') return `unix:${address.path}`;

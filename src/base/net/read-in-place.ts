@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
+import { readInTurns } from './reading-turns.ts';
 import { giveMemory, takeMemory } from './spare-memory.ts';
 
 // Private parts of Node's sockets: `onread` of net.connect does the same, but net.createServer has no such option. Each part
@@ -43,6 +44,10 @@ export function readInPlace(socket: Socket, target: Writable): (() => void) | un
     if (event === 'data' || event === 'readable') otherReader();
   });
   const received = (bytes: number) => {
+    readInTurns(socket, bytes);
+    return push(bytes);
+  };
+  const push = (bytes: number) => {
     const chunk = memory.subarray(0, bytes);
     if (alone && target.writableLength === 0 && target.writableCorked === 0 && socket.readableLength === 0) {
       // Everything that waited before is copied now.

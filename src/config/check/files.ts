@@ -1,7 +1,7 @@
+import { LONGEST_SOCKET_PATH } from '../../base/net/address.ts';
 import { bodies, type Outline, type OutlineActor } from '../outline.ts';
 import { absolutePath, type Places, resolvePath } from '../paths.ts';
 import type { ConfigPath, Finding } from '../problem.ts';
-import { LONGEST_SOCKET_PATH } from '../schema/scalars.ts';
 
 /** Checks that every path can be made absolute. The users of a file report a missing or unreadable file. */
 export function checkFiles(outline: Outline, places: Places): Finding[] {

@@ -1,3 +1,4 @@
+import { normalize } from 'node:path';
 import { type Address, formatAddress, parseAddress } from '../../base/net/address.ts';
 import { canonicalHost, isBeyondLoopback, isLoopbackHost } from '../../base/net/host.ts';
 import { bodies, type Outline } from '../outline.ts';
@@ -67,9 +68,14 @@ function listenersOf(outline: Outline): Listener[] {
 function collide(a: Listener, b: Listener): boolean {
   if (a.machine !== b.machine) return false;
   if (a.address.kind === 'unix' || b.address.kind === 'unix') {
-    return formatAddress(a.address) === formatAddress(b.address);
+    return canonicalSocket(a.address) === canonicalSocket(b.address);
   }
   return a.address.port === b.address.port && overlap(canonicalHost(a.address.host), canonicalHost(b.address.host));
+}
+
+/** `/run//a.sock` and `/run/./a.sock` are one file. */
+function canonicalSocket(address: Address): string {
+  return address.kind === 'unix' ? normalize(address.path) : formatAddress(address);
 }
 
 /** Whether one address covers the other. `::` includes IPv4 (dual stack); `localhost` is either loopback address. */

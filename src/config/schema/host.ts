@@ -24,7 +24,11 @@ export const host = mapping({
     .prefault(2)
     .describe('Parallel SSH sessions of a link; the second session is a hot standby. Default 2.'),
   keepalive: mapping({
-    every: duration(500, 300_000).prefault('5s').describe('Interval between two keepalive requests. Default 5s.'),
+    every: duration(500, 300_000)
+      .prefault('5s')
+      .describe(
+        'Interval between two keepalive requests; an idle session in use is asked within a fifth of it. Default 5s.',
+      ),
     lost_after: wholeNumber(1, 100)
       .prefault(3)
       .describe('Silent intervals in a row until the session is closed. Default 3.'),

@@ -1,6 +1,6 @@
 import { isIP, isIPv6 } from 'node:net';
 import { z } from 'zod';
-import { type Address, parseAddress, type TcpAddress } from '../../base/net/address.ts';
+import { type Address, LONGEST_SOCKET_PATH, parseAddress, type TcpAddress } from '../../base/net/address.ts';
 import { isBlank } from '../../base/text/blank.ts';
 import type { JsonValue } from '../config.ts';
 import { DURATION_EXPECTED, DURATION_PATTERN, formatDuration, parseDuration } from '../duration.ts';
@@ -21,9 +21,6 @@ const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/absolute/path`;
 const LINK_LOCAL_PATTERN = /^\[fe[89ab][0-9a-f]:/i;
 const NO_LINK_LOCAL =
   'an address that is not link-local: an address in fe80::/10 works only with an interface, which cannot be given here';
-
-/** Longest sun_path of a Unix socket on Linux without the final NUL, in bytes (unix(7)). */
-export const LONGEST_SOCKET_PATH = 107;
 
 /** A mapping with exactly these keys. */
 export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
@@ -161,6 +158,7 @@ function hasNoControls(text: string): boolean {
 /** Rejects text that only looks like an address (300.1.2.3, 1:2), which no resolver can resolve. */
 function isPlausibleHost(host: string): boolean {
   if (host.includes(':')) return isIPv6(host);
+  if (host.includes('..')) return false;
   return /^[\d.]+$/.test(host) ? isIP(host) === 4 : !host.includes('%');
 }
 

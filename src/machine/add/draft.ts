@@ -93,9 +93,9 @@ export function draftTunnel(request: AddRequest, config: Config, written: unknow
 }
 
 const FORMS: Readonly<Record<TunnelDraft['direction'], string>> = {
-  local: '-L [ADDRESS:]PORT:HOST:PORT, as in -L 8000:db:5432',
-  remote: '-R [ADDRESS:]PORT:HOST:PORT, as in -R 8000:127.0.0.1:3000',
-  dynamic: '-D [ADDRESS:]PORT, as in -D 1080',
+  local: '-L [ADDRESS:]PORT:HOST:PORT with ports from 1 to 65535, as in -L 8000:db:5432',
+  remote: '-R [ADDRESS:]PORT:HOST:PORT with ports from 1 to 65535, as in -R 8000:127.0.0.1:3000',
+  dynamic: '-D [ADDRESS:]PORT with a port from 1 to 65535, as in -D 1080',
 };
 
 class Drafting {
@@ -120,7 +120,9 @@ class Drafting {
   #host(written: string, jump: string | undefined): string {
     const destination = parseDestination(written);
     if (destination === undefined)
-      throw new BadRequest(`"${written}" is not a destination; expected [user@]host[:port], IPv6 as [::1]:22`);
+      throw new BadRequest(
+        `"${written}" is not a destination; expected [user@]host[:port] with a port from 1 to 65535, IPv6 as [::1]:22`,
+      );
     const known = this.#known(destination, jump);
     if (known !== undefined) return known;
     const { user = this.#context.user, host: address, port = 22 } = destination;

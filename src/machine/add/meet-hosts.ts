@@ -26,20 +26,21 @@ export interface MeetDependencies {
   readonly prepare: Prepare;
   /** Rejects if a person, or a rule, does not accept the key. */
   accept(stranger: Stranger): Promise<void>;
+  /** Called when the key is in known_hosts. */
+  onMet(stranger: Stranger): void;
 }
 
 /**
  * Makes every host on the way known, from the first hop: fetches the key of an unknown host, has it accepted, and writes
- * the key to known_hosts. A known host is left alone, and a changed or revoked key is never accepted. Returns the new
- * ones. Rejects with a TunnelError, or with the error of `accept`.
+ * the key to known_hosts. A known host is left alone, and a changed or revoked key is never accepted. Rejects with a
+ * TunnelError, or with the error of `accept`; the keys of earlier hops are in known_hosts then.
  */
 export async function meetHosts(
   config: Config,
   goal: LinkName,
-  { prepare, accept }: MeetDependencies,
+  { prepare, accept, onMet }: MeetDependencies,
   signal: AbortSignal,
-): Promise<Stranger[]> {
-  const met: Stranger[] = [];
+): Promise<void> {
   const hops: { readonly hop: Hop; readonly host: string }[] = [];
   const way = wayTo(config, goal).reverse();
   try {
@@ -58,7 +59,7 @@ export async function meetHosts(
         await appendHostKey(host.knownHosts, host.address, host.port, blob).catch((error: unknown) => {
           throw new TunnelError('host_key_unknown', `${host.knownHosts} cannot be written: ${String(error)}`);
         });
-        met.push(stranger);
+        onMet(stranger);
       }
       // The last hop needs no session: nothing is behind it.
       if (index === way.length - 1) break;
@@ -66,7 +67,6 @@ export async function meetHosts(
       hops.push({ hop, host: host.name });
       if (!hop.session) throw failureOf(host, hop);
     }
-    return met;
   } finally {
     for (const { hop } of hops.reverse()) await hop.session?.end();
   }

@@ -42,6 +42,8 @@ export class InheritedSocket {
   open(): void {
     if (this.#opened) return;
     this.#opened = true;
+    // A wrong count of descriptors would name one of Node's own, which must not be opened and closed here.
+    if (!isSocket(this.#fd)) return;
     const server = createServer(SERVER_OPTIONS, (socket) => {
       if (this.#taker) this.#taker.onConnection(socket);
       else socket.on('error', () => {}).resetAndDestroy();
@@ -80,6 +82,14 @@ export class InheritedSocket {
     if (bound !== null && typeof bound === 'object') return { kind: 'tcp', host: bound.address, port: bound.port };
     const path = unixPath(this.#fd);
     return path === undefined ? undefined : { kind: 'unix', path };
+  }
+}
+
+function isSocket(fd: number): boolean {
+  try {
+    return fstatSync(fd).isSocket();
+  } catch {
+    return false;
   }
 }
 

@@ -1,5 +1,5 @@
 import { formatSpan } from '../../base/text/span.ts';
-import type { LinkStatus, Status } from '../../telemetry/status/status.ts';
+import type { LinkStatus, OwnTunnelStatus, Status } from '../../telemetry/status/status.ts';
 
 /**
  * The line in `systemctl status`: the number of tunnels up, the first failure, and the time of the next certificate
@@ -10,7 +10,7 @@ export function statusLine({
   links,
   reason,
   now,
-}: Pick<Status, 'tunnels' | 'links' | 'reason' | 'now'>): string {
+}: Pick<Status, 'links' | 'reason' | 'now'> & { readonly tunnels: readonly OwnTunnelStatus[] }): string {
   const counted = tunnels.filter(({ state }) => state !== 'draining' && state !== 'retired');
   if (counted.length === 0) return 'no tunnels configured';
   // With a reason, an operator stopped the tunnels, not the daemon.

@@ -13,10 +13,14 @@ export interface UnitDependencies {
   readonly log: Logger;
   /** One line on the state of the daemon. */
   statusLine(): string;
+  /** Number of the last event of the daemon, if known. */
+  lastEvent(): number | undefined;
   vitals(): Vitals;
 }
 
 const STATUS_MS = 1_000;
+/** Without an event, the line is made anew every so many looks: the line of a thousand tunnels takes milliseconds. */
+const LOOKS_WITHOUT_EVENT = 5;
 /** Watchdog messages within the limit: a late timer or a lost message must not look like a hang. */
 const PETS = 3;
 
@@ -32,6 +36,7 @@ export class Unit {
   readonly #ending = new AbortController();
   readonly #over = new AbortController();
   #withheld = false;
+  #told: { readonly event: number | undefined; looks: number } = { event: undefined, looks: 0 };
 
   constructor(options: UnitOptions, deps: UnitDependencies) {
     this.#options = options;
@@ -44,7 +49,7 @@ export class Unit {
     if (notifier.via === undefined) return;
     this.#sendStatus();
     notifier.ready();
-    this.#every(STATUS_MS, () => this.#sendStatus(), this.#over.signal);
+    this.#every(STATUS_MS, () => this.#lookAtStatus(), this.#over.signal);
     const { watchdogMs } = this.#options;
     if (watchdogMs !== undefined) this.#every(watchdogMs / PETS, () => this.#pet(watchdogMs), this.#ending.signal);
   }
@@ -88,7 +93,13 @@ export class Unit {
     );
   }
 
+  #lookAtStatus(): void {
+    const event = this.#deps.lastEvent();
+    if (event !== this.#told.event || ++this.#told.looks >= LOOKS_WITHOUT_EVENT) this.#sendStatus();
+  }
+
   #sendStatus(): void {
+    this.#told = { event: this.#deps.lastEvent(), looks: 0 };
     this.#deps.notifier.status(this.#deps.statusLine());
   }
 

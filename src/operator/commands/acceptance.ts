@@ -88,7 +88,7 @@ async function examine(
   try {
     log = await verifyLog(directory, () => {
       gathering = new Gathering({ host: offline, windowMs, notAfter: asOf.getTime() });
-      return (entry, head) => gathering.read(entry, head);
+      return { entry: (entry, head) => gathering.read(entry, head) };
     });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;

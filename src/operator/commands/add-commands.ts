@@ -39,7 +39,7 @@ export function addFileCommands(program: Command, ends: Ends, io: CommandIo): vo
 
   program
     .command('add')
-    .description('adds a tunnel: host key shown for confirmation, YAML, doctor, reload, waits for up')
+    .description('adds a tunnel: host key shown for confirmation, doctor, YAML, reload, waits for up')
     .argument('<name>', 'name of the tunnel')
     .argument('<destination>', '[user@]host[:port] as for ssh, or a host in the file')
     .addOption(
@@ -83,6 +83,10 @@ export function addFileCommands(program: Command, ends: Ends, io: CommandIo): vo
         const forward = local ?? remote ?? dynamic;
         if (forward === undefined) {
           io.err('fleet-mesh: expected -L, -R or -D, as in: fleet-mesh add db -L 15432:db:5432 user@host\n');
+          return EXIT.usage;
+        }
+        if (rest.allowRemote && dynamic === undefined) {
+          io.err('fleet-mesh: --allow-remote is for -D alone; -L and -R listen where their ADDRESS says\n');
           return EXIT.usage;
         }
         const direction = local !== undefined ? 'local' : remote !== undefined ? 'remote' : 'dynamic';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { homeOf } from '../../base/home.ts';
 import { shellWord } from '../../config/command-line.ts';
 import { type DefaultPathEnvironment, defaultConfigPath } from '../../config/paths.ts';
 import { CommandRefused, ControlUnavailable, command } from '../control/client.ts';
@@ -70,7 +70,7 @@ export async function putInForce(
 /** The command for a person. */
 function startOf(config: string, env: DefaultPathEnvironment): string {
   const units = [
-    { directory: join(env.HOME || homedir(), '.config/systemd/user'), start: 'systemctl --user start fleet-mesh' },
+    { directory: join(homeOf(env), '.config/systemd/user'), start: 'systemctl --user start fleet-mesh' },
     { directory: '/etc/systemd/system', start: 'systemctl start fleet-mesh' },
     { directory: '/usr/lib/systemd/system', start: 'systemctl start fleet-mesh' },
   ];

@@ -54,10 +54,28 @@ export async function doctor(
     else io.err(`${error.problems.map(showProblem).join('\n')}\n`);
     return EXIT.configuration;
   }
+  return (await examine(config, options, io)).code;
+}
+
+export interface Examined {
+  readonly code: ExitCode;
+  /** As `--json` prints. */
+  readonly report: { readonly ok: boolean; readonly links: readonly LinkFindings[] };
+}
+
+/**
+ * Checks the links of a configuration, which may be in no file yet. `options.config` then is the file to come. Each link is
+ * printed when its checks are over.
+ */
+export async function examine(
+  config: Config,
+  options: DoctorOptions,
+  io: CommandIo & { readonly signal: AbortSignal; readonly env: NodeJS.ProcessEnv },
+): Promise<Examined> {
   const wards = wardsFor(config, options.name);
   if (wards === undefined) {
     io.err(`fleet-mesh: ${unknownName(options.name ?? '', config)}\n`);
-    return EXIT.noSuchTunnel;
+    return { code: EXIT.noSuchTunnel, report: { ok: false, links: [] } };
   }
   const links: LinkFindings[] = [];
   const running = await findPresence(options.config, io.env);
@@ -67,8 +85,9 @@ export async function doctor(
     if (!options.json) io.out(linkText(findings));
   });
   const ok = links.every(({ findings }) => findings.every(({ verdict }) => verdict !== 'failed'));
-  io.out(options.json ? `${JSON.stringify({ ok, links }, null, 2)}\n` : sumText(links));
-  return ok ? EXIT.ok : EXIT.failed;
+  const report = { ok, links };
+  io.out(options.json ? `${JSON.stringify(report, null, 2)}\n` : sumText(links));
+  return { code: ok ? EXIT.ok : EXIT.failed, report };
 }
 
 /** Prepares logins with the keys and the stored certificates of the configuration. One credential for each actor. */

@@ -1,8 +1,9 @@
 import { constants, existsSync } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
-import { homedir, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createNew, fill } from '../../base/files/write-atomically.ts';
+import { homeOf } from '../../base/home.ts';
 import type { DefaultPathEnvironment } from '../../config/paths.ts';
 import { nameOf } from '../../machine/import/draft.ts';
 
@@ -15,7 +16,7 @@ async function firstPath(env: DefaultPathEnvironment): Promise<string> {
     () => true,
     () => false,
   );
-  return join(isWritable ? SYSTEM_DIRECTORY : join(env.HOME || homedir(), '.config/fleet-mesh'), 'tunnels.yaml');
+  return join(isWritable ? SYSTEM_DIRECTORY : join(homeOf(env), '.config/fleet-mesh'), 'tunnels.yaml');
 }
 
 /** The file of `--config`; if neither of the usual files exists, the one that `init` makes. */

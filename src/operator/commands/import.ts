@@ -1,4 +1,4 @@
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { readRegular } from '../../base/files/regular-file.ts';
 import { printable } from '../../base/text/printable.ts';
@@ -16,6 +16,7 @@ import { entriesOfUnit } from '../../machine/import/unit-entries.ts';
 import { homesOf, readUnitText } from '../../machine/import/unit-source.ts';
 import { withUsualFiles } from '../../machine/import/usual-files.ts';
 import { yamlText } from '../../machine/import/yaml-text.ts';
+import { account } from './account.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
 export interface ImportOptions {
@@ -36,7 +37,7 @@ interface Harvest {
 /** `fleet-mesh import ssh-unit FILE…`: systemd units that run ssh, as tunnel YAML. Reads files, and runs `ssh -G`. */
 export async function importUnits(files: readonly string[], options: ImportOptions, io: ImportIo): Promise<ExitCode> {
   const harvest: Harvest = { entries: [], jumps: new Map(), failures: [] };
-  const user = userInfo().username;
+  const user = account({});
   const context = { hostname: hostname(), user, homes: await homesOf() };
   // ssh -G of another user runs elsewhere.
   const sshConfig = options.sshConfig && resolve(options.sshConfig);
@@ -58,7 +59,7 @@ export async function importUnits(files: readonly string[], options: ImportOptio
 /** `fleet-mesh import ssh-config HOST…`: hosts of ssh_config(5), as `ssh -G` resolves them, as tunnel YAML. */
 export async function importHosts(hosts: readonly string[], options: ImportOptions, io: ImportIo): Promise<ExitCode> {
   const harvest: Harvest = { entries: [], jumps: new Map(), failures: [] };
-  const user = userInfo().username;
+  const user = account({});
   for (const host of await named(hosts, options.sshConfig, harvest.failures)) {
     const entry = await resolved(host, options.sshConfig, user, harvest.failures);
     if (entry !== undefined) harvest.entries.push(entry);
@@ -72,7 +73,7 @@ export async function importBridge(file: string, options: ImportOptions, io: Imp
   const text = await readTextOf(file);
   const draft =
     typeof text === 'string'
-      ? translateBridge(text, hostname(), userInfo().username)
+      ? translateBridge(text, hostname(), account({}))
       : {
           ...translate([], hostname()),
           remarks: [loss(`${file} cannot be read (${text.code}).`)],

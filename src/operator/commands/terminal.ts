@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { isDumb, wantsNoColour } from '../../base/text/plain-terminal.ts';
 import { chosenFrom } from './options.ts';
 
 const CHOICES = ['auto', 'always', 'never'] as const;
@@ -6,6 +7,7 @@ type ColourChoice = (typeof CHOICES)[number];
 
 /** How the output looks. */
 export interface Terminal {
+  /** Whether text can be drawn again in place. */
   readonly isTty: boolean;
   /** Width in columns; undefined: unlimited. */
   readonly columns: number | undefined;
@@ -16,7 +18,7 @@ let chosen: ColourChoice = 'auto';
 
 /** The option of the program itself: valid before and after each command. */
 export function colourOption(): Option {
-  const option = new Option('--color <when>', 'colours; auto: on a terminal, unless NO_COLOR is set');
+  const option = new Option('--color <when>', 'colours; auto: on a terminal, unless NO_COLOR is set or TERM is dumb');
   return chosenFrom(CHOICES, option.default('auto'));
 }
 
@@ -44,14 +46,14 @@ export function takeColour(argv: readonly string[]): { readonly argv: string[] }
 /** Standard output. A terminal of width 0 does not know its width, as in a container: nothing is cut then. */
 export function terminal(
   { isTTY, columns }: Pick<NodeJS.WriteStream, 'isTTY' | 'columns'> = process.stdout,
-  { NO_COLOR }: Readonly<Record<string, string | undefined>> = process.env,
+  env: Readonly<Record<string, string | undefined>> = process.env,
 ): Terminal {
   const isTty = isTTY === true;
-  // no-color.org: set and not empty. The option is the stronger word.
-  const isPlain = NO_COLOR !== undefined && NO_COLOR !== '';
+  const { TERM } = env;
   return {
-    isTty,
+    isTty: isTty && !isDumb({ TERM }),
     columns: isTty && columns > 0 ? columns : undefined,
-    colour: chosen === 'always' || (chosen === 'auto' && isTty && !isPlain),
+    // The option is the stronger word.
+    colour: chosen === 'always' || (chosen === 'auto' && isTty && !wantsNoColour(env)),
   };
 }

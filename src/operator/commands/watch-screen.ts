@@ -1,39 +1,83 @@
 import { emitKeypressEvents } from 'node:readline';
 import { sleep } from '../../base/async/sleep.ts';
+import { isDumb } from '../../base/text/plain-terminal.ts';
 import type { Status } from '../../telemetry/status/status.ts';
 import { afterKey, firstScreen, type Key, screenLines } from '../text/screen.ts';
+import { hangUp } from './hang-up.ts';
 import type { Terminal } from './terminal.ts';
+
+/** The screen of the watch: left while the program is suspended. */
+interface Shown {
+  leave(): void;
+  /** Also while the screen is shown: a shell may have written on it. */
+  enter(): void;
+}
 
 /** The terminal of the person who watches. */
 export interface Keyboard {
-  /** Calls back for each key; the result ends the listening and gives the terminal back. */
-  listen(onKey: (key: Key) => void): () => void;
+  /** Calls back for each key, and around each suspension; the result ends the listening and gives the terminal back. */
+  listen(onKey: (key: Key) => void, shown: Shown): () => void;
   /** Calls back when the size has changed; the result ends that. */
   onResize(changed: () => void): () => void;
   /** Height; undefined: unlimited. */
   rows(): number | undefined;
 }
 
-const KILLS = ['SIGTERM', 'SIGHUP'] as const;
 const CTRL_C: Key = { name: 'c', text: undefined, ctrl: true };
 
-/** Standard input and output, if both are a terminal. */
+/** Standard input and output, if both are a terminal with escape sequences. */
 export function keyboard(): Keyboard | undefined {
   const { stdin, stdout } = process;
-  if (!stdin.isTTY || !stdout.isTTY) return undefined;
+  if (!stdin.isTTY || !stdout.isTTY || isDumb(process.env)) return undefined;
   return {
-    listen: (onKey) => {
-      const heard = (text: string | undefined, key: { name?: string; ctrl?: boolean } = {}) =>
-        onKey({ name: key.name, text, ctrl: key.ctrl === true });
+    listen: (onKey, shown) => {
+      const heard = (text: string | undefined, { name, ctrl }: { name?: string; ctrl?: boolean } = {}) => {
+        // In raw mode the kernel does not do this: the whole job stops, with a script around the command.
+        if (ctrl && name === 'z') process.kill(0, 'SIGTSTP');
+        else onKey({ name, text, ctrl: ctrl === true });
+      };
+      const back = () => {
+        // libuv remembers the mode, but a shell may have changed the terminal: set it in any case.
+        stdin.setRawMode(false);
+        stdin.setRawMode(true);
+        shown.enter();
+      };
+      const suspend = () => {
+        shown.leave();
+        stdin.setRawMode(false);
+        process.off('SIGTSTP', suspend);
+        // Stops here until SIGCONT. Without a shell that could go on with the job, the kernel ignores the signal.
+        process.kill(process.pid, 'SIGTSTP');
+        process.on('SIGTSTP', suspend);
+        back();
+      };
       // A killed command must give the terminal back as well.
       const onKill = () => onKey(CTRL_C);
+      const onHangUp = () => {
+        try {
+          shown.leave();
+          stdin.setRawMode(false);
+        } catch {
+          // The terminal is gone.
+        }
+        hangUp();
+      };
       emitKeypressEvents(stdin);
       stdin.setRawMode(true);
       stdin.on('keypress', heard);
       stdin.resume();
-      for (const name of KILLS) process.on(name, onKill);
+      // Reading from a terminal that is gone.
+      stdin.on('error', hangUp);
+      process.on('SIGTERM', onKill);
+      process.on('SIGHUP', onHangUp);
+      process.on('SIGTSTP', suspend);
+      process.on('SIGCONT', back);
       return () => {
-        for (const name of KILLS) process.off(name, onKill);
+        process.off('SIGCONT', back);
+        process.off('SIGTSTP', suspend);
+        process.off('SIGHUP', onHangUp);
+        process.off('SIGTERM', onKill);
+        stdin.off('error', hangUp);
         stdin.off('keypress', heard);
         stdin.setRawMode(false);
         stdin.pause();
@@ -48,7 +92,8 @@ export function keyboard(): Keyboard | undefined {
 }
 
 /** The other screen of the terminal, without a cursor; and back: the shell finds its screen unchanged. */
-const ENTER = '\x1b[?1049h\x1b[?25l';
+const ENTER = '\x1b[?1049h';
+const NO_CURSOR = '\x1b[?25l';
 const LEAVE = '\x1b[?25h\x1b[?1049l';
 const HOME = '\x1b[H';
 const REST_OF_LINE = '\x1b[K';
@@ -98,11 +143,21 @@ export async function watchScreen(
       draw();
     }
   };
-  out(ENTER);
-  const release = keys.listen(onKey);
+  let isShown = false;
+  const leave = () => {
+    isShown = false;
+    out(LEAVE);
+  };
+  const enter = () => {
+    // Entered once: a terminal would forget where the shell was.
+    out(`${isShown ? '' : ENTER}${NO_CURSOR}`);
+    isShown = true;
+    draw();
+  };
+  const release = keys.listen(onKey, { leave, enter });
   const forget = keys.onResize(draw);
   try {
-    draw();
+    enter();
     while (!ends.aborted) {
       const answer = await ask();
       if (answer === undefined) break;
@@ -114,7 +169,7 @@ export async function watchScreen(
   } finally {
     forget();
     release();
-    out(LEAVE);
+    leave();
   }
   return failure === undefined ? seen : undefined;
 }

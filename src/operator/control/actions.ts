@@ -39,6 +39,8 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   recordPlanEdit(edit: PlanEdit): Promise<RecordedEdit>;
   /** Settles when the evidence so far is on the disk. Rejects with {@link ControlRefused}. */
   recorded(): Promise<RecordedEdit>;
+  /** Settles when the evidence so far is on the disk, or cannot be written. Bounded. */
+  settled(): Promise<void>;
   /** Cancels retirements. Rejects with a TunnelError if the change cannot be saved. */
   unretire(names: readonly string[]): Promise<void>;
   readonly note: TakeNote;
@@ -160,6 +162,7 @@ export function createActions<Controlled extends ControlledTunnel>(
       daemon.note({ event: `release.${outcome}`, release, previous, ...reason, observed_ms, user });
       return daemon.recorded();
     },
+    settled: () => daemon.settled(),
     ...cutoverActions({
       ...daemon,
       inTurn: (change) => daemon.inTurn([], change),

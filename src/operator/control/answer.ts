@@ -61,6 +61,8 @@ export interface ControlActions {
   planEdited(edit: PlanEdit): Promise<RecordedEdit>;
   /** Records the promotion or the rollback of a release as evidence. */
   releaseObserved(observed: ReleaseObserved): Promise<RecordedEdit>;
+  /** Settles when the evidence so far is on the disk, or cannot be written. Bounded. */
+  settled(): Promise<void>;
 }
 
 /** Sends a progress line to the client. */
@@ -76,7 +78,10 @@ export async function answer(
   tell: Tell = () => {},
 ): Promise<ControlReply> {
   try {
-    return { ok: true, result: await carryOut(parseRequest(line), actions, tell) };
+    const result = await carryOut(parseRequest(line), actions, tell);
+    // Else a kill -9 right after the answer leaves evidence that contradicts the answer.
+    await actions.settled();
+    return { ok: true, result };
   } catch (error) {
     return { ok: false, error: refusalOf(error, onBug) };
   }

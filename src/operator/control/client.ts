@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import type { z } from 'zod';
 import { sleep } from '../../base/async/sleep.ts';
 import { errnoOf } from '../../base/errors.ts';
+import { LONGEST_SOCKET_PATH } from '../../base/net/address.ts';
 import type { Refusal } from '../../base/refusal.ts';
 import { printable } from '../../base/text/printable.ts';
 import { type ControlRequest, progress, reply } from './protocol.ts';
@@ -42,6 +43,9 @@ export async function command<Result>(
   silenceMs = SILENCE_MS,
   onProgress: (line: string) => void = () => {},
 ): Promise<Result> {
+  // Node would connect to the beginning of the path.
+  if (Buffer.byteLength(path) > LONGEST_SOCKET_PATH)
+    throw new ControlUnavailable(`${path} is too long for a socket: set control.socket to a shorter path`);
   const text = await inQueue(silenceMs, signal, () =>
     exchange(path, `${JSON.stringify(request)}\n`, signal, silenceMs, onProgress),
   );

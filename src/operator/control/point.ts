@@ -28,7 +28,8 @@ export class ControlPoint {
   /** Why commands cannot reach this daemon; empty if they can. */
   advisories(): Advisory[] {
     if (this.#trouble === undefined) return [];
-    return [{ code: 'control_unavailable', message: `the daemon takes no commands: ${this.#trouble}` }];
+    const message = `the daemon takes no commands: ${this.#trouble}`;
+    return [{ code: 'control_unavailable', message, subject: 'control socket' }];
   }
 
   /** Opens the new socket before the old one closes. Rejects with `listen_in_use`; then the old socket stays. */

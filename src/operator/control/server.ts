@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { TunnelError } from '../../base/errors.ts';
+import { LONGEST_SOCKET_PATH } from '../../base/net/address.ts';
 import { listenError } from '../../base/net/listen-error.ts';
 import { listenUnix } from '../../base/net/unix-listener.ts';
 import { ControlRefused } from '../../base/refusal.ts';
@@ -38,6 +39,7 @@ export interface ControlServer {
  * path, with `internal` for other system errors.
  */
 export async function startControlServer(path: string, deps: ControlServerDependencies): Promise<ControlServer> {
+  refuseLongPath(path);
   await prepareDirectory(path);
   const clients = new Set<Socket>();
   /** Those without a running command, the oldest first. */
@@ -88,6 +90,14 @@ function tooMany(): ControlReply {
     hint: 'Wait until one of them has ended, then try again.',
   });
   return { ok: false, error: refused.report() };
+}
+
+/** A longer path can be bound here, but no client could connect. The default path lies in a directory of any length. */
+function refuseLongPath(path: string): void {
+  const length = Buffer.byteLength(path);
+  if (length <= LONGEST_SOCKET_PATH) return;
+  const message = `the control socket cannot be at ${path}: the path has ${length} bytes, and ${LONGEST_SOCKET_PATH} are possible`;
+  throw new TunnelError('internal', message, { hint: 'Set control.socket to a shorter path.' });
 }
 
 async function bind(server: Server, path: string): Promise<() => void> {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Status, TunnelStatus } from '../../telemetry/status/status.ts';
+import type { OwnTunnelStatus, TunnelStatus } from '../../telemetry/status/status.ts';
 
 /** Time between two samples, in milliseconds. */
 const EVERY_MS = 15_000;
@@ -50,6 +50,14 @@ export const tunnelHourAnswer = z.object({
 });
 export type TunnelHourAnswer = z.infer<typeof tunnelHourAnswer>;
 
+type Sampled = Pick<OwnTunnelStatus, 'name' | 'state' | 'usage' | 'probe'>;
+
+/** The part of a snapshot that is kept. The whole snapshot costs five times as much. */
+export interface HourSample {
+  readonly now: Date;
+  readonly tunnels: readonly Sampled[];
+}
+
 /** The samples of a tunnel, oldest first: a list for each number, since objects for a thousand tunnels cost 20 MB. */
 interface Recorded {
   states: string;
@@ -73,11 +81,11 @@ export class LastHour {
    *
    * @param now milliseconds of the monotonic clock
    */
-  tick(snapshot: () => Status, now: number): void {
+  tick(sample: () => HourSample, now: number): void {
     const elapsedMs = now - this.#sampledAt;
     if (elapsedMs < EVERY_MS) return;
     this.#sampledAt = now;
-    const { tunnels, now: at } = snapshot();
+    const { tunnels, now: at } = sample();
     this.#until = at;
     const names = new Set(tunnels.map(({ name }) => name));
     for (const name of this.#tunnels.keys()) if (!names.has(name)) this.#tunnels.delete(name);
@@ -105,7 +113,7 @@ export class LastHour {
     return { every_s: EVERY_MS / 1_000, until: this.#until?.toISOString() ?? null };
   }
 
-  #add({ name, state, usage, probe }: TunnelStatus, seconds: number): void {
+  #add({ name, state, usage, probe }: Sampled, seconds: number): void {
     const { bytes_to_target: bytesTo, bytes_from_target: bytesFrom } = usage;
     const recorded = this.#tunnels.get(name) ?? nothingYet(bytesTo, bytesFrom);
     // A count that went back is that of a new tunnel with the name.

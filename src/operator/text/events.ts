@@ -115,6 +115,8 @@ function what(entry: Entry): string {
     return `release ${String(release)} rolled back to ${String(previous)} (account ${String(user)})`;
   if (event.startsWith('session.')) return session(entry);
   if (event === 'daemon.started') return `started (${String(version)})`;
+  // Written before the command acts: a refused command is an entry as well.
+  if (event.startsWith('operator.')) return `an operator ran \`fleet-mesh ${event.slice('operator.'.length)}\``;
   const [about = '', ...rest] = event.replaceAll('_', ' ').split('.');
   return (['daemon', 'tunnel', 'log', 'host', 'plan'].includes(about) ? rest : [about, ...rest]).join(' ');
 }

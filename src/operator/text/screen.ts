@@ -17,6 +17,8 @@ export interface Screen {
   readonly marked: string | undefined;
   /** Whether the marked tunnel has the whole screen. */
   readonly detail: boolean;
+  /** Screens below the one with the mark, or below the first one of a detail; after the last comes the first again. */
+  readonly page: number;
 }
 
 /** A key as node:readline names it; `text` is what it types. */
@@ -28,13 +30,19 @@ export interface Key {
 
 /** @param name the tunnel of `status NAME --watch` */
 export function firstScreen(name?: string): Screen {
-  return { sort: 'file order', filter: '', typing: false, marked: name, detail: name !== undefined };
+  return { sort: 'file order', filter: '', typing: false, marked: name, detail: name !== undefined, page: 0 };
 }
 
 /** The screen after a key; `over` after the key that ends the watch. Pure. */
 export function afterKey(screen: Screen, key: Key, status: Status | undefined): Screen | 'over' {
   if (key.ctrl) return key.name === 'c' ? 'over' : screen;
   if (screen.typing) return afterTyping(screen, key);
+  if (key.name === 'pagedown' || key.name === 'space') return { ...screen, page: screen.page + 1 };
+  if (key.name === 'pageup') return { ...screen, page: screen.page - 1 };
+  return afterCommand({ ...screen, page: 0 }, key, status);
+}
+
+function afterCommand(screen: Screen, key: Key, status: Status | undefined): Screen | 'over' {
   switch (key.name) {
     case 'q':
       return 'over';
@@ -102,7 +110,7 @@ export interface Size {
 export function screenLines(screen: Screen, status: Status, { columns, rows, colour }: Size): string[] {
   const tunnels = chosen(screen, status);
   const marked = tunnels.find(({ name }) => name === screen.marked) ?? tunnels[0];
-  const footer = footerOf(screen, status.tunnels.length - tunnels.length).flatMap((line) => broken(line, columns));
+  const footer = footerOf(screen, status.tunnels.length - tunnels.length, { columns, rows });
   const text = textOf(screen, { ...status, tunnels }, marked, { columns, rows, colour });
   const lines = text
     .trimEnd()
@@ -114,7 +122,8 @@ export function screenLines(screen: Screen, status: Status, { columns, rows, col
     index > title && line.startsWith(`${printable(marked?.name ?? '')} `);
   const at = screen.detail || !marked ? -1 : lines.findIndex(isMarked);
   const shown = lines.map((line, index) => (index === at ? inverse(line, printable(marked?.name ?? '')) : line));
-  return [...windowOf(shown, at, rows === undefined ? undefined : rows - footer.length - 1), '', ...footer];
+  const room = rows === undefined ? undefined : rows - footer.length;
+  return [...windowOf(shown, at, screen.page, { columns, rows: room }), ...footer];
 }
 
 /** Also inside a long word: the terminal would do so too, and the screen would have more lines than rows. */
@@ -135,18 +144,39 @@ function inverse(line: string, name: string): string {
   return `\x1b[7m${name}\x1b[27m${line.slice(name.length)}`;
 }
 
-function footerOf({ sort, filter, typing, detail }: Screen, hidden: number): string[] {
-  if (typing) return [`filter: ${filter}_  (Enter keeps, Esc clears)`];
+/** A footer of more than a third of a small screen would leave no room for a tunnel. */
+function footerOf(screen: Screen, hidden: number, { columns, rows }: Pick<Size, 'columns' | 'rows'>): string[] {
+  const { sort, filter, typing, detail } = screen;
   const filtered = filter === '' ? '' : `filter "${filter}" hides ${hidden}; `;
   const keys = detail ? 'Enter back' : 's sort, / filter, up and down, Enter detail';
-  return [`${filtered}${sort}; keys: ${keys}; q or Ctrl-C ends`];
+  const full = typing
+    ? `filter: ${filter}_  (Enter keeps, Esc clears)`
+    : `${filtered}${sort}; keys: ${keys}; q or Ctrl-C ends`;
+  const lines = ['', ...broken(full, columns)];
+  if (rows === undefined || lines.length <= rows / 3) return lines;
+  const short = typing
+    ? `filter: ${filter}_`
+    : filter === ''
+      ? `q ends, ${detail ? 'Enter back' : 's / Enter'}`
+      : filtered;
+  return broken(short, columns).slice(0, 1);
 }
 
-/** So many lines, with the marked one among them. What is above and below is said. */
-function windowOf(lines: readonly string[], marked: number, rows: number | undefined): string[] {
+/** So many lines: around the marked one, or another page. What is above and below is said. */
+function windowOf(
+  lines: readonly string[],
+  marked: number,
+  page: number,
+  { columns, rows }: Pick<Size, 'columns' | 'rows'>,
+): string[] {
   if (rows === undefined || lines.length <= rows) return [...lines];
   const room = Math.max(1, rows - 1);
-  const start = Math.max(0, Math.min(lines.length - room, marked - Math.floor(room / 2)));
-  const [above, below] = [start, lines.length - room - start];
-  return [...lines.slice(start, start + room), `(${above} lines above, ${below} below)`];
+  const last = lines.length - room;
+  const around = Math.max(0, Math.min(last, marked - Math.floor(room / 2)));
+  const pages = Math.ceil(lines.length / room);
+  const turned = (((Math.floor(around / room) + page) % pages) + pages) % pages;
+  const start = page === 0 ? around : Math.min(last, turned * room);
+  const below = last - start;
+  const [long, short] = [`(${start} lines above, ${below} below; PgUp, PgDn)`, `${start} above, ${below} below`];
+  return [...lines.slice(start, start + room), columns !== undefined && long.length > columns ? short : long];
 }

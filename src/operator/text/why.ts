@@ -134,7 +134,8 @@ function probeText({ probe, state }: Pick<TunnelStatus, 'probe' | 'state'>, ago:
   // Out of service a tunnel has no probe, whatever the file says.
   if (probe === null)
     return state === 'stopped' || state === 'retired' ? 'none while out of service' : 'none configured';
-  const when = probe.last_at === null ? ', not run yet' : `, last run ${ago(probe.last_at)}`;
+  const never = state === 'down' ? ', not run while the tunnel is down' : ', not run yet';
+  const when = probe.last_at === null ? never : `, last run ${ago(probe.last_at)}`;
   const failures = probe.consecutive_failures === 0 ? '' : `, ${probe.consecutive_failures} failures in a row`;
   const said = probe.last_error === null || probe.state === 'passing' ? '' : `: ${printable(probe.last_error.message)}`;
   return `${probe.state}${when}${failures}${said}`;

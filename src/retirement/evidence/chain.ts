@@ -36,7 +36,8 @@ export class ChainCheck {
   #lastPlace: Place | undefined;
   /** Whether the last line was unreadable; its hash is still known. */
   #broken = false;
-  #headSeen: string | undefined;
+  /** The line with the number of the head. */
+  #headLine: { readonly hash: string; readonly place: Place; readonly broken: boolean } | undefined;
   readonly #head: Head | undefined;
   /** Whether {@link last} is known to precede the next line. */
   #begun: boolean;
@@ -64,7 +65,7 @@ export class ChainCheck {
       this.#last = { seq: entry.seq, hash };
       this.#broken = false;
     }
-    if (this.#last.seq === this.#head?.seq) this.#headSeen = hash;
+    if (this.#last.seq === this.#head?.seq) this.#headLine = { hash, place, broken: this.#broken };
     this.#lastPlace = place;
     return entry;
   }
@@ -75,9 +76,17 @@ export class ChainCheck {
     const place = this.#lastPlace ?? { file: 'events.jsonl', line: 0 };
     if (head && this.#last.seq < head.seq)
       this.#report(place, `is the last line, but ${count(head.seq - this.#last.seq, 'later entry')} had been written`);
-    else if (head && this.#last.seq === head.seq && this.#headSeen !== head.hash && !this.#broken)
-      this.#report(place, 'was changed after it was written');
+    else if (head) this.#compareHead(head);
     return this.problems;
+  }
+
+  /** The lines after the head may have been made anew for a changed line. */
+  #compareHead(head: Head): void {
+    const line = this.#headLine;
+    if (!line || line.broken || line.hash === head.hash) return;
+    const { file, line: number } = line.place;
+    if (this.problems.some((known) => known.file === file && known.line === number)) return;
+    this.#report(line.place, 'was changed after it was written');
   }
 
   #compare(entry: Entry, place: Place): void {

@@ -50,6 +50,7 @@ export function evidenceAdvisories({ error }: EvidenceStatus): Advisory[] {
     {
       code: 'evidence_unavailable',
       message: `cannot write evidence: ${error}; events wait in memory, and tunnels are not affected`,
+      subject: 'evidence',
     },
   ];
 }

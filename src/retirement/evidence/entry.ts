@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 
 /** The `prev` of the very first line. */
@@ -30,7 +30,7 @@ export interface NewEntry {
 
 /** The hash of a line for the next line. `line` has no newline. */
 export function hashLine(line: string | Buffer): string {
-  return createHash('sha256').update(line).digest('hex');
+  return hash('sha256', line);
 }
 
 /** The entry as written, with its place in the chain. */

@@ -131,12 +131,13 @@ export class EventLog {
   async #run(): Promise<void> {
     for (;;) {
       const check = this.#takeCheck();
-      if (this.#broken || this.#seam || this.#backlog.size > 0) await this.#attempt(() => this.#writeAll());
-      else if (check) await this.#attempt(() => this.#look());
+      let worked = true;
+      if (this.#broken || this.#seam || this.#backlog.size > 0) worked = await this.#attempt(() => this.#writeAll());
+      else if (check) worked = await this.#attempt(() => this.#look());
       else if (!this.#closing) await this.#wake.sleep();
       check?.settle();
-      if (this.#closing && (this.#failing || this.#backlog.size === 0)) break;
-      if (this.#failing) await this.#pause();
+      if (this.#closing && (!worked || this.#backlog.size === 0)) break;
+      if (!worked) await this.#pause();
     }
     this.#takeCheck()?.settle();
   }
@@ -154,20 +155,28 @@ export class EventLog {
       await this.#wake.sleep(left);
   }
 
-  /** Never rejects. A disk that does not answer counts as failing meanwhile. */
-  async #attempt(task: () => Promise<void>): Promise<void> {
-    const silent = () => this.#fail(new Error('the disk does not answer'));
-    const slow = new DeadlineTimer(this.#options.slowMs, silent);
+  /** Never rejects; returns whether the disk has done the task. A disk that does not answer counts as failing meanwhile. */
+  async #attempt(task: () => Promise<void>): Promise<boolean> {
+    let wasSilent = false;
+    const slow = new DeadlineTimer(this.#options.slowMs, () => {
+      wasSilent = true;
+      this.#fail(new Error('the disk does not answer'));
+    });
     try {
       await task();
       // The lines are written, but their head is not: a disk that still does not answer has not recovered.
-      if (!this.#failing || this.#file.unwritten?.code === 'ETIMEDOUT') return;
+      if (!this.#failing) return true;
+      if (this.#file.unwritten?.code === 'ETIMEDOUT') return false;
+      // The disk was silent during this write: what has happened since then is not written yet.
+      if (wasSilent && this.#backlog.size > 0) return true;
       this.#failing = undefined;
       this.#listeners.onCondition(this.condition);
+      return true;
     } catch (thrown) {
       const error = asError(thrown);
       if (error instanceof LogBroken) this.#broken ??= error;
       this.#fail(error);
+      return false;
     } finally {
       slow.end();
     }

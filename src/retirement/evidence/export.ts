@@ -3,15 +3,15 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { messageOf } from '../../base/errors.ts';
 import type { ChainProblem, Head } from './chain.ts';
-import { GENESIS, hashLine } from './entry.ts';
+import type { Entry } from './entry.ts';
 import { EXPORT_README, EXPORT_SCRIPT } from './export-texts.ts';
-import { CURRENT, HEAD, logFiles, readLines } from './files.ts';
+import { CURRENT, HEAD, logFiles } from './files.ts';
 import { KnownHead } from './head.ts';
-import { type Verification, verifyLog } from './verify.ts';
+import { type LogReader, type Verification, verifyLog } from './verify.ts';
 
-/** A log is rotated every few weeks; more than this in a row is another problem. */
-const MOST_ATTEMPTS = 5;
+const NEWLINE = Buffer.from('\n');
 
 const line = z.object({ seq: z.int(), at: z.string(), sha256: z.string() });
 
@@ -43,7 +43,8 @@ export interface ExportOptions {
 
 /**
  * Writes a self-contained proof: all lines of the log in one file, the heads, and a script that checks them with `sha256sum`
- * and `jq` alone. Rejects with the error of the file system; then nothing is left behind, unless `out` existed.
+ * and `jq` alone. Rejects with the error of the file system; then nothing is left behind, unless `out` existed. A log without
+ * any entry is rejected, too: nothing could be checked.
  */
 export async function exportLog({ directory, out, version, now }: ExportOptions): Promise<Manifest> {
   if ((await logFiles(directory)).length === 0) throw new Error(`no log files in ${directory}`);
@@ -52,6 +53,7 @@ export async function exportLog({ directory, out, version, now }: ExportOptions)
     // Before the lines: a daemon that writes on must not look like one whose last lines are missing.
     const known = await new KnownHead(directory).read();
     const { lines, found } = await copyLog(directory, join(out, CURRENT));
+    if (lines.count === 0 && !known) throw new Error(`the log in ${directory} has no entries yet`);
     const described = lines.describe(found, { version, now, known });
     const sums = [
       lines.sum,
@@ -60,35 +62,35 @@ export async function exportLog({ directory, out, version, now }: ExportOptions)
       await write(out, 'README.md', EXPORT_README),
       await write(out, 'verify.sh', EXPORT_SCRIPT, 0o755),
     ];
+    // Last: an export that was interrupted does not pass its check.
     await write(out, 'SHA256SUMS', sums.map((sum) => `${sum}\n`).join(''));
     return described;
   } catch (error) {
-    await rm(out, { recursive: true, force: true });
+    // A place that has become read-only keeps what it has; the first error says why.
+    await rm(out, { recursive: true, force: true }).catch(() => {});
     throw error;
   }
 }
 
-/** Copies and checks the log, which may be written meanwhile. The copy ends with the last line that was checked. */
+/** Copies and checks the log, which may be written meanwhile. The copy has the lines that were checked. */
 async function copyLog(
   directory: string,
   path: string,
 ): Promise<{ readonly lines: Lines; readonly found: Verification }> {
-  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-    const found = await verifyLog(directory);
-    const lines = new Lines(path);
-    await lines.begin();
-    try {
-      for await (const { text } of readLines(directory)) {
-        if (lines.count === found.entries) break;
-        await lines.add(text);
-      }
-    } finally {
-      await lines.end();
-    }
-    // A file that was rotated in between is missing in the copy.
-    if (lines.count === found.entries && lines.endsWith(found.head)) return { lines, found };
+  let lines: Lines | undefined;
+  try {
+    const found = await verifyLog(directory, async () => {
+      // A file was rotated meanwhile: the copy begins again.
+      await lines?.close();
+      lines = await Lines.create(path);
+      return lines;
+    });
+    lines ??= await Lines.create(path);
+    await lines.finish();
+    return { lines, found };
+  } finally {
+    await lines?.close();
   }
-  throw new Error('the log changes faster than it can be copied');
 }
 
 interface Described {
@@ -98,47 +100,52 @@ interface Described {
 }
 
 /** The copy of the lines, and what is known about them. */
-class Lines {
+class Lines implements LogReader {
   readonly #path: string;
+  readonly #file: FileHandle;
   readonly #hash = createHash('sha256');
   readonly #nodes = new Set<string>();
-  #file: FileHandle | undefined;
   #first: z.infer<typeof line> | null = null;
   #last: z.infer<typeof line> | null = null;
   #count = 0;
-  #end: string = GENESIS;
   #waiting: Buffer[] = [];
 
-  constructor(path: string) {
+  private constructor(path: string, file: FileHandle) {
     this.#path = path;
+    this.#file = file;
   }
 
-  async begin(): Promise<void> {
-    this.#file = await open(this.#path, 'w', 0o644);
+  /** An empty copy, also in place of an earlier one. */
+  static async create(path: string): Promise<Lines> {
+    return new Lines(path, await filed(path, () => open(path, 'w', 0o644)));
   }
 
-  async add(text: Buffer): Promise<void> {
-    const bytes = Buffer.concat([text, Buffer.from('\n')]);
+  entry({ seq, at, node }: Entry, { hash }: Head): void {
+    if (typeof node === 'string') this.#nodes.add(node);
+    this.#last = { seq, at, sha256: hash };
+    this.#first ??= this.#last;
+  }
+
+  async line(text: Buffer): Promise<void> {
+    const bytes = Buffer.concat([text, NEWLINE]);
     this.#hash.update(bytes);
     this.#count++;
-    this.#end = hashLine(text);
-    this.#look(text);
     this.#waiting.push(bytes);
     if (this.#waiting.length >= 1_000) await this.#flush();
   }
 
-  async end(): Promise<void> {
+  /** Settles when all lines are on the disk. */
+  async finish(): Promise<void> {
     await this.#flush();
-    await this.#file?.sync();
-    await this.#file?.close();
+    await filed(this.#path, () => this.#file.sync());
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
   }
 
   get count(): number {
     return this.#count;
-  }
-
-  endsWith({ seq, hash }: Head): boolean {
-    return seq === 0 || this.#end === hash;
   }
 
   /** The line of SHA256SUMS. */
@@ -163,40 +170,32 @@ class Lines {
   async #flush(): Promise<void> {
     const bytes = Buffer.concat(this.#waiting);
     this.#waiting = [];
-    for (let done = 0; done < bytes.length; )
-      done += (await this.#file?.write(bytes, done))?.bytesWritten ?? bytes.length;
-  }
-
-  #look(text: Buffer): void {
-    const parsed = told.safeParse(jsonOf(text));
-    if (!parsed.success) return;
-    const { seq, at, node } = parsed.data;
-    if (node !== undefined) this.#nodes.add(node);
-    this.#last = { seq, at, sha256: this.#end };
-    this.#first ??= this.#last;
-  }
-}
-
-const told = z.object({ seq: z.int(), at: z.string(), node: z.string().optional() });
-
-function jsonOf(text: Buffer): unknown {
-  try {
-    return JSON.parse(text.toString('utf8'));
-  } catch {
-    return undefined;
+    await filed(this.#path, async () => {
+      for (let done = 0; done < bytes.length; ) done += (await this.#file.write(bytes, done)).bytesWritten;
+    });
   }
 }
 
 /** Returns the line of SHA256SUMS. */
 async function write(out: string, name: string, text: string, mode = 0o644): Promise<string> {
-  const file = await open(join(out, name), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  const path = join(out, name);
+  await filed(path, async () => {
+    const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  });
   return sumLine(createHash('sha256').update(text).digest('hex'), name);
+}
+
+/** The error of a full disk names no file. */
+function filed<Result>(path: string, access: () => Promise<Result>): Promise<Result> {
+  return access().catch((error: unknown) => {
+    throw new Error(`cannot write ${path}: ${messageOf(error)}`, { cause: error });
+  });
 }
 
 /** As sha256sum(1) prints and reads it. */

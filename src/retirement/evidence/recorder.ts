@@ -171,20 +171,25 @@ export class Recorder {
   /**
    * Call about once a second with the current state: the time since the last call counts as watched.
    *
-   * @param pulses the state of every configured tunnel, by name
+   * @param uses when clients last used a tunnel, by name
+   * @param pulses the state of every configured tunnel, by name; called for heartbeats only
    * @param hosts the looks since the previous heartbeat, by host; called for heartbeats only
    */
-  tick(pulses: ReadonlyMap<string, TunnelPulse>, hosts: () => Readonly<Record<string, HostPulse>> = () => ({})): void {
+  tick(
+    uses: ReadonlyMap<string, Date>,
+    pulses: () => ReadonlyMap<string, TunnelPulse>,
+    hosts: () => Readonly<Record<string, HostPulse>> = () => ({}),
+  ): void {
     const now = performance.now();
     if (this.#log) void this.#log.check();
     else if (!this.#opening && now >= this.#nextTryAt) void this.#open();
     else if (this.#opening && now - this.#progressAt > SLOW_MS) this.#cannotOpen(new Error('the disk does not answer'));
     this.#history.watched({ at: new Date(), uptimeMs: this.#uptimeMs });
-    for (const [tunnel, { lastActivityAt }] of pulses) if (lastActivityAt) this.#history.used(tunnel, lastActivityAt);
+    for (const [tunnel, usedAt] of uses) this.#history.used(tunnel, usedAt);
     if (now < this.#nextBeatAt) return;
     this.#nextBeatAt = now + this.#heartbeatMs;
     this.#history.forget(Date.now() - REMEMBER_MS);
-    const tunnels = Object.fromEntries(Array.from(pulses, ([name, pulse]) => [name, pulseRecordOf(pulse)]));
+    const tunnels = Object.fromEntries(Array.from(pulses(), ([name, pulse]) => [name, pulseRecordOf(pulse)]));
     this.#append({ event: 'heartbeat', tunnels, hosts: hosts() }, new Date(), false);
   }
 

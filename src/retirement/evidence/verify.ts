@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { errnoOf } from '../../base/errors.ts';
 import { ChainCheck, type ChainProblem, type Head } from './chain.ts';
 import type { Entry } from './entry.ts';
 import { CURRENT, logFiles, readLines } from './files.ts';
@@ -17,23 +18,40 @@ export interface Verification {
   readonly problems: readonly ChainProblem[];
 }
 
-/** Receives each entry, and the head of the chain at that entry. */
-export type Reader = (entry: Entry, head: Head) => void;
+/** Receives the log in the order of its files. */
+export interface LogReader {
+  /** Each entry, and the head of the chain at that entry. */
+  entry?(entry: Entry, head: Head): void;
+  /** Each line without its newline, also one that is damaged, and its hash. */
+  line?(text: Buffer, hash: string): Promise<void>;
+}
+
+/** A file that cannot be found so often is not being rotated: a link leads nowhere. */
+const MOST_ABSENCES = 5;
 
 /**
  * Reads the whole log, which may be written meanwhile: a last line without newline does not count yet. `begin` returns a
- * reader for the entries; it is called again if the files must be read again.
+ * reader; it is called again if the files must be read again.
  */
-export async function verifyLog(directory: string, begin: () => Reader = () => () => {}): Promise<Verification> {
-  for (;;) {
+export async function verifyLog(
+  directory: string,
+  begin: () => LogReader | Promise<LogReader> = () => ({}),
+): Promise<Verification> {
+  let absences = 0;
+  for (let looks = 0; ; ) {
     const files = await logFiles(directory);
-    const found = await verifyFiles(directory, files, begin());
+    const found = await verifyFiles(directory, files, await begin()).catch((error: unknown) => {
+      // A rotation leaves no current file for a moment.
+      if (errnoOf(error) !== 'ENOENT' || ++absences >= MOST_ABSENCES) throw error;
+    });
     // A file that was rotated meanwhile would be missing.
-    if (isDeepStrictEqual(files, await logFiles(directory))) return found;
+    if (!found || !isDeepStrictEqual(files, await logFiles(directory))) continue;
+    // A new daemon cuts off a torn line: half of the line and half of the next one look like damage, once.
+    if (found.problems.length === 0 || ++looks === 2) return found;
   }
 }
 
-async function verifyFiles(directory: string, files: readonly string[], read: Reader): Promise<Verification> {
+async function verifyFiles(directory: string, files: readonly string[], reader: LogReader): Promise<Verification> {
   const known = await new KnownHead(directory).read();
   const check = new ChainCheck(known, 'beginning');
   let entries = 0;
@@ -45,7 +63,8 @@ async function verifyFiles(directory: string, files: readonly string[], read: Re
     entries++;
     first ??= entry?.at;
     last = entry?.at ?? last;
-    if (entry) read(entry, check.last);
+    if (entry) reader.entry?.(entry, check.last);
+    await reader.line?.(text, check.last.hash);
   }
   return { files, entries, first, last, problems: check.finish(), head: check.last, endKnown: known !== undefined };
 }

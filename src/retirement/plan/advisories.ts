@@ -10,7 +10,14 @@ export function advisoriesOf(node: PolicyNode, watched: WatchedPlan | undefined,
   const findings = checkPolicy(node, watched?.plan, now)
     // Without a plan in force these findings would be guesses.
     .filter(({ code }) => watched?.plan !== undefined || !PLAN_CODES.has(code));
-  return [...unusable(watched), ...findings.map(({ code, message }) => ({ code, message: withoutExpected(message) }))];
+  return [
+    ...unusable(watched),
+    ...findings.map(({ code, message, subject }) => ({
+      code,
+      message: withoutExpected(message),
+      ...(subject !== undefined && { subject }),
+    })),
+  ];
 }
 
 const PLAN_CODES: ReadonlySet<string> = new Set(['step_unknown', 'exception_unknown']);
@@ -18,7 +25,8 @@ const PLAN_CODES: ReadonlySet<string> = new Set(['step_unknown', 'exception_unkn
 function unusable(watched: WatchedPlan | undefined): Advisory[] {
   if (watched === undefined || watched.lastLoad.ok) return [];
   const inForce = watched.plan === undefined ? 'no plan is in force' : 'the previous plan stays in force';
-  return [{ code: 'plan_unusable', message: `the plan is invalid, ${inForce}: ${watched.lastLoad.error}` }];
+  const message = `the plan is invalid, ${inForce}: ${watched.lastLoad.error}`;
+  return [{ code: 'plan_unusable', message, subject: 'plan' }];
 }
 
 /** Removes the "expected …" of a mistake in a file: readers of an advisory are not editing the file. */

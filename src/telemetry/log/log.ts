@@ -1,5 +1,6 @@
 import { isatty } from 'node:tty';
 import { type Level, pino, stdTimeFunctions } from 'pino';
+import { wantsNoColour } from '../../base/text/plain-terminal.ts';
 import { visible } from '../../base/text/printable.ts';
 import type { LogFormat, LogLevel } from '../../config/config.ts';
 import { errorFields } from './error-fields.ts';
@@ -67,10 +68,10 @@ const LEVELS: readonly Level[] = ['trace', 'debug', 'info', 'warn', 'error', 'fa
  */
 export function createLogger(options: LoggerOptions): RootLogger {
   const sink = options.stream ?? new StderrSink();
-  const { JOURNAL_STREAM, NO_COLOR } = process.env;
+  const { JOURNAL_STREAM } = process.env;
   const journal = options.journal ?? (options.stream === undefined && isJournal(JOURNAL_STREAM));
   const terminal = options.terminal ?? (options.stream === undefined && isatty(2));
-  const colour = terminal && (NO_COLOR === undefined || NO_COLOR === '');
+  const colour = terminal && !wantsNoColour(process.env);
   let format = options.format ?? 'json';
   let threshold = LEVELS.indexOf(options.level);
   let priority = PRIORITY.info;

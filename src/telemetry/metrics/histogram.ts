@@ -64,9 +64,9 @@ export class Histogram {
     const end = labels === '' ? '} ' : `,${labels}} `;
     const parts: (string | number)[] = [];
     let count = 0;
-    for (const [index, head] of this.#heads.entries()) {
+    for (let index = 0; index < buckets.length; index++) {
       count += buckets[index] ?? 0;
-      parts.push(head, end, count);
+      parts.push(this.#heads[index] ?? '', end, count);
     }
     parts.push('\n', name, '_sum', braced, ' ', sum, '\n', name, '_count', braced, ' ', count);
     return parts.join('');

@@ -3,9 +3,9 @@ import { ERROR_CODES, type ErrorCode } from '../../base/errors.ts';
 import { BLOCKER_CODES } from '../status/finding-codes.ts';
 import type { Status } from '../status/status.ts';
 import { FAMILIES } from './families.ts';
-import { familyText } from './family-text.ts';
+import { familyText, pageRows, tunnelFamilyText } from './family-text.ts';
 import { Histogram } from './histogram.ts';
-import { LOOK_EVERY_MS, LoopLag } from './loop-lag.ts';
+import { LoopLag } from './loop-lag.ts';
 
 /** Counts durations in seconds. */
 export interface Durations<Label extends string> {
@@ -64,6 +64,11 @@ const PREFIX = 'fleet_mesh_';
 /** A page of many tunnels is made in pieces of about this length, in milliseconds: connections wait no longer. */
 const PIECE_MS = 5;
 
+/** Pause between two looks of prom-client at the event loop, which cannot be switched off: 24 days, in milliseconds. */
+const NEVER_MS = 2 ** 31 - 1;
+/** The figures of these looks. */
+const LAGS_OF_PROM_CLIENT = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'] as const;
+
 /** A channel over an idle link takes one round trip, 1 to 50 ms in a fleet. Longer times are waits for a link. */
 const CONNECT_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 /** `while_down.hold` is 10 s by default. */
@@ -78,6 +83,7 @@ const ROTATION_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900,
 /** A kernel table takes a few milliseconds, a machine with ten thousand open files a few tens. */
 const LOOKUP_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 const LOOKUP_RESULTS = ['found', 'unknown', 'skipped'] as const;
+const HEDGE_RESULTS = ['won', 'lost'] as const;
 const RENEWAL_RESULTS = ['ok', 'unchanged', 'failed'] as const;
 /** Up to a host that is unreachable for an hour. */
 const RECOVER_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
@@ -87,10 +93,11 @@ export function createMetrics(): Metrics {
   const own = new Registry();
   const registers = [own];
   const processes = new Registry();
-  // At the same moments as ours: by itself, prom-client wakes the process a hundred times a second.
-  collectDefaultMetrics({ register: processes, eventLoopMonitoringPrecision: LOOK_EVERY_MS });
-  // Right after a scrape its value is 9.2e9.
-  processes.removeSingleMetric('nodejs_eventloop_lag_min_seconds');
+  // prom-client has its own monitor of the event loop, which wakes the process a hundred times a second: ours is enough.
+  collectDefaultMetrics({ register: processes, eventLoopMonitoringPrecision: NEVER_MS });
+  for (const name of LAGS_OF_PROM_CLIENT) processes.removeSingleMetric(`nodejs_eventloop_lag_${name}_seconds`);
+  // Gauges with the name of a counter, which `promtool check metrics` rejects; their parts by type are on the page.
+  for (const kind of ['handles', 'requests', 'resources']) processes.removeSingleMetric(`nodejs_active_${kind}_total`);
 
   const histograms: Histogram[] = [];
   const histogram = (name: string, help: string, bounds: readonly number[]) => {
@@ -181,15 +188,22 @@ export function createMetrics(): Metrics {
     registers,
   });
 
+  /** Tunnels with a series of their accept errors. */
+  const counted = new Set<string>();
   const update = (snapshot: Status) => {
     loopLag.set(lag.read());
     // The series must exist before the first increment; otherwise a rate misses that increment.
     for (const { host, actor, credential } of snapshot.links) {
       linkConnectAttempts.inc({ host, actor, code: 'ok' }, 0);
+      for (const result of HEDGE_RESULTS) linkHedgedOpens.inc({ host, actor, result }, 0);
+      for (const instrument of Object.values(perLink)) instrument.touch({ host, actor });
       if (credential.renewal) for (const result of RENEWAL_RESULTS) certificateRenewals.inc({ actor, result }, 0);
     }
-    for (const { name, retirement } of snapshot.tunnels) {
-      perTunnel.acceptErrors.inc({ tunnel: name }, 0);
+    for (const { name, retirement, usage } of snapshot.tunnels) {
+      // Not for each of a thousand idle tunnels: the page would double.
+      if (usage.opened_total > 0) perTunnel.holdSeconds.touch({ tunnel: name });
+      if (!counted.has(name)) perTunnel.acceptErrors.inc({ tunnel: name }, 0);
+      counted.add(name);
       for (const code of retirement?.blockers ?? []) retireOverrides.inc({ tunnel: name, code }, 0);
     }
   };
@@ -197,7 +211,11 @@ export function createMetrics(): Metrics {
   const ownPage = async (snapshot: Status) => {
     update(snapshot);
     const texts: string[] = [];
-    for await (const family of pieces(FAMILIES)) texts.push(familyText(PREFIX, family, family.samples(snapshot)));
+    const rows = pageRows(snapshot.tunnels);
+    for await (const family of pieces(FAMILIES)) {
+      if ('series' in family) texts.push(tunnelFamilyText(PREFIX, family, rows));
+      else texts.push(familyText(PREFIX, family, family.samples(snapshot)));
+    }
     for await (const each of pieces(histograms)) texts.push(each.text());
     for await (const { name } of pieces(own.getMetricsAsArray())) texts.push(await own.getSingleMetricAsString(name));
     return `${texts.join('\n\n')}\n`;
@@ -213,6 +231,7 @@ export function createMetrics(): Metrics {
     clientLookups,
     clientLookupSeconds,
     forgetTunnel: (tunnel) => {
+      counted.delete(tunnel);
       for (const code of BLOCKER_CODES) retireOverrides.remove({ tunnel, code });
       for (const instrument of Object.values(perTunnel)) instrument.remove({ tunnel });
     },
@@ -220,7 +239,7 @@ export function createMetrics(): Metrics {
       for (const instrument of Object.values(perLink)) instrument.remove({ host, actor });
       const codes: readonly ('ok' | ErrorCode)[] = ['ok', ...ERROR_CODES];
       for (const code of codes) linkConnectAttempts.remove({ host, actor, code });
-      for (const result of ['won', 'lost']) linkHedgedOpens.remove({ host, actor, result });
+      for (const result of HEDGE_RESULTS) linkHedgedOpens.remove({ host, actor, result });
     },
     forgetActor: (actor) => {
       for (const result of RENEWAL_RESULTS) certificateRenewals.remove({ actor, result });

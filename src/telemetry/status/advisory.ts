@@ -77,6 +77,11 @@ export const ADVISORIES = {
     remedy:
       'Follow the message: `fleet-mesh up`, `retire` or `cutover` with the tunnel decides. Find out who changed `state_dir`.',
   },
+  state_dir_moved: {
+    cause: 'A reload changed `state_dir`. The daemon stays in the directory of its start.',
+    remedy:
+      'Stop the daemon, move the directory to the new path, then start the daemon. Or set the old path, and reload.',
+  },
   state_dir_lock_weak: {
     cause: 'The kernel cannot lock `state_dir`: the program `flock` is missing, or the file system has no locks.',
     remedy: 'Install `flock` (Debian package util-linux), or set a `state_dir` on a local file system.',
@@ -122,11 +127,11 @@ export const ADVISORY_CODES = Object.keys(ADVISORIES) as readonly AdvisoryCode[]
 
 export interface Advisory {
   readonly code: AdvisoryCode;
-  /** One line. Unchanged while the facts are unchanged, so that the log shows the message once. */
+  /** One line about the present facts. */
   readonly message: string;
   /**
-   * What the advisory is about, if its message changes while the trouble lasts, for example because of a count. Then the
-   * log shows the trouble once, and again each hour.
+   * The trouble, if its message may change while the trouble lasts, for example because of a count or an error text.
+   * The log and the webhooks tell the same code and subject once. Without a subject, another message is another trouble.
    */
   readonly subject?: string | undefined;
 }

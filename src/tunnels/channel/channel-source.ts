@@ -36,9 +36,9 @@ export interface ChannelSource {
   whenReady(signal: Signal): Promise<void>;
   /**
    * Settles when the session for the next channel has answered once since its login: the time of an earlier answer has the
-   * start of the session in it. Settles at once without a session, and rejects like {@link whenReady}.
+   * start of the session in it. Rejects like {@link whenReady}. Undefined: the session has answered, or there is none.
    */
-  whenAnswering?(signal: Signal): Promise<void>;
+  whenAnswering?(signal: Signal): Promise<void> | undefined;
   /**
    * Opens a channel. Rejects with a TunnelError: `target_refused`, `target_unreachable` and `forward_denied` are the
    * peer's answer; `connection_reset`, `keepalive_lost` and `protocol_error` mean that the session ended first: try another.

@@ -6,7 +6,7 @@ export function credentialAdvisories(links: readonly LinkStatus[]): Advisory[] {
   return [...withoutRenewal(links), ...staticKeys(links)];
 }
 
-/** Certificates that expire without renewal: one advisory for each actor, with stable wording. */
+/** Certificates that expire without renewal: one advisory for each actor. */
 function withoutRenewal(links: readonly LinkStatus[]): Advisory[] {
   const ending = new Map(
     links.flatMap(({ actor, credential }) => {
@@ -18,7 +18,7 @@ function withoutRenewal(links: readonly LinkStatus[]): Advisory[] {
       ];
     }),
   );
-  return [...ending.values()].map((message) => ({ code: 'certificate_without_renewal', message }));
+  return [...ending].map(([actor, message]) => ({ code: 'certificate_without_renewal', message, subject: actor }));
 }
 
 function troubleOf({ type, valid_after, valid_before, renewal }: CredentialStatus): string | undefined {
@@ -37,12 +37,21 @@ function staticKeys(links: readonly LinkStatus[]): Advisory[] {
   const inUse = links.flatMap(({ host, actor, degraded }): Advisory[] =>
     degraded === null
       ? []
-      : [{ code: 'static_key_in_use', message: `${actor} logs in to ${host} with its ${degraded}` }],
+      : [
+          {
+            code: 'static_key_in_use',
+            message: `${actor} logs in to ${host} with its ${degraded}`,
+            subject: `${actor}@${host}`,
+          },
+        ],
   );
   const removable = new Map(
     links.flatMap(({ actor, credential: { static_key } }) =>
       static_key?.removable ? [[actor, `${actor}: ${static_key.verdict}`] as const] : [],
     ),
   );
-  return [...inUse, ...[...removable.values()].map((message): Advisory => ({ code: 'static_key_removable', message }))];
+  return [
+    ...inUse,
+    ...[...removable].map(([actor, message]): Advisory => ({ code: 'static_key_removable', message, subject: actor })),
+  ];
 }

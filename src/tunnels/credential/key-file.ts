@@ -6,6 +6,7 @@ import {
   keyFormat,
   type PrivateKey,
   parsePrivateKey,
+  privateKeyBlock,
   type Unsupported,
   unsupportedIn,
 } from '../ssh/private-key.ts';
@@ -124,7 +125,8 @@ export async function loadKeyFile(
   credentialsDirectory?: string,
 ): Promise<PrivateKey> {
   const file = await readSecretFile(LABEL, path, credentialsDirectory);
-  const { bytes, exposure } = file;
+  const { exposure } = file;
+  const bytes = privateKeyBlock(file.bytes);
   try {
     const format = keyFormat(bytes);
     // Before the permissions: `chmod 600` is the wrong advice for a public key.
@@ -132,7 +134,7 @@ export async function loadKeyFile(
     if (exposure !== undefined) throw exposure;
     const unsupported = unsupportedIn(bytes);
     if (unsupported !== undefined) throw unsupportedError(unsupported, path);
-    if (format === 'encrypted') return await decrypt(file, path, passphraseFile, credentialsDirectory);
+    if (format === 'encrypted') return await decrypt({ ...file, bytes }, path, passphraseFile, credentialsDirectory);
     if (format !== 'private') throw unusable(format, path);
     const key = parsePrivateKey(bytes, undefined);
     if (key !== undefined) return key;
@@ -140,6 +142,6 @@ export async function loadKeyFile(
       hint: `Check the key with \`ssh-keygen -y -f ${shellWord(path)}\`. Supported types: ed25519, ECDSA and RSA.`,
     });
   } finally {
-    bytes.fill(0);
+    file.bytes.fill(0);
   }
 }

@@ -48,6 +48,10 @@ export class Usage {
     return this.#open.size;
   }
 
+  get lastActivityAt(): Date | undefined {
+    return this.#lastActivityAt;
+  }
+
   /** Clients that are held for a link or at a junction; {@link status} also has those that wait for something else. */
   get held(): number {
     return this.#held;

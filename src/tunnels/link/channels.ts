@@ -1,6 +1,6 @@
 import { withDeadline } from '../../base/async/deadline.ts';
 import type { Signal } from '../../base/async/signal.ts';
-import { TunnelError } from '../../base/errors.ts';
+import { SessionFull, TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
 import { Answering } from './answering.ts';
@@ -9,7 +9,7 @@ import { openHedged } from './hedge.ts';
 import type { Carrier } from './jump.ts';
 import { Names, type Turn } from './names.ts';
 import type { Roster } from './roster.ts';
-import type { Held } from './session.ts';
+import type { Held, LinkSession } from './session.ts';
 
 interface ChannelsDependencies {
   /** The bound of the wait for a session that answers, and of the wait for a turn, in milliseconds. */
@@ -20,6 +20,20 @@ interface ChannelsDependencies {
   onRaced(winner: 'first' | 'second'): void;
   /** An open found no session that answers. */
   onSilence(): void;
+}
+
+/** See {@link LinkSession.open}. */
+type OnPassed = NonNullable<Parameters<LinkSession['open']>[3]>;
+
+/** One open, on whichever session. */
+interface Open {
+  readonly target: Address;
+  /** See {@link hostOf}. */
+  readonly host: string | undefined;
+  readonly originator: Originator;
+  readonly signal: Signal;
+  /** Called with the session that is asked, and again with the one that has answered first. */
+  readonly onHeld: ((held: Held) => void) | undefined;
 }
 
 /** No client opens a channel that carries a session: this daemon does. */
@@ -82,7 +96,7 @@ export class Channels {
     onHeld?: (held: Held) => void,
   ): Promise<Channel> {
     if (!choose(undefined)) throw this.#deps.absence();
-    const host = target.kind === 'tcp' ? target.host.toLowerCase() : undefined;
+    const host = hostOf(target);
     const turn = host !== undefined && this.#names.mayFreeze(host) ? await this.#turn(host, signal) : undefined;
     let first: Held;
     try {
@@ -94,26 +108,54 @@ export class Channels {
     }
     this.#answering.sent();
     const asked = [first];
+    const open = { target, host, originator, signal, onHeld };
+    try {
+      return await this.#race(first, asked, turn?.passed, open);
+    } catch (error) {
+      const roomy = error instanceof SessionFull ? this.#roomier(asked, host) : undefined;
+      if (!roomy) throw error;
+      asked.push(roomy);
+      return this.#race(roomy, asked, this.#again(host), open);
+    }
+  }
+
+  /** Opens on `first`, and on further sessions than `asked` while the answer is late. */
+  #race(first: Held, asked: Held[], passed: OnPassed | undefined, open: Open): Promise<Channel> {
+    const { target, host, originator, signal, onHeld } = open;
+    const racers = [first];
     onHeld?.(first);
     return openHedged(
       {
-        first: (withdrawn) => first.session.open(target, originator, withdrawn, turn?.passed),
+        first: (withdrawn) => first.session.open(target, originator, withdrawn, passed),
         patienceMs: first.session.patienceMs,
         onSlow: () => this.#check(),
         next: () => {
           const next = this.#next(asked, host);
           if (!next) return undefined;
           asked.push(next);
-          const again = host === undefined ? undefined : this.#names.begin(host);
-          return (withdrawn) => next.session.open(target, originator, withdrawn, again?.passed);
+          racers.push(next);
+          const again = this.#again(host);
+          return (withdrawn) => next.session.open(target, originator, withdrawn, again);
         },
         onRaced: (winner) => {
-          onHeld?.(asked[winner] ?? first);
+          onHeld?.(racers[winner] ?? first);
           this.#deps.onRaced(winner === 0 ? 'first' : 'second');
         },
       },
       signal,
     );
+  }
+
+  /** What guards a further open to a host that may be a name. */
+  #again(host: string | undefined): OnPassed | undefined {
+    return host === undefined ? undefined : this.#names.begin(host).passed;
+  }
+
+  /** Another session, for an open that the server could not try: sshd has a limit of descriptors for each session. */
+  #roomier(asked: readonly Held[], host: string | undefined): Held | undefined {
+    if (host !== undefined && !this.#names.mayRepeat(host)) return undefined;
+    const next = this.#roster.choose(asked);
+    return next && !next.session.suspect ? next : undefined;
   }
 
   /** All sessions: what has struck one may have struck the others. */
@@ -144,4 +186,9 @@ export class Channels {
       });
     return withDeadline(this.#deps.waitMs(), signal, expired, (bounded) => this.#names.enter(host, bounded));
   }
+}
+
+/** The host that the server must find, in lower case; undefined for a Unix socket. */
+function hostOf(target: Address): string | undefined {
+  return target.kind === 'tcp' ? target.host.toLowerCase() : undefined;
 }

@@ -94,7 +94,7 @@ export class Link implements ChannelSource, JumpLink {
   }
 
   get state(): LinkState {
-    return this.ready ? 'up' : this.#retry.state;
+    return this.ready && !this.#retry.flashing ? 'up' : this.#retry.state;
   }
 
   get lastError(): TunnelError | undefined {
@@ -130,8 +130,10 @@ export class Link implements ChannelSource, JumpLink {
     return woken;
   }
 
-  async whenAnswering(signal: Signal): Promise<void> {
-    await abortable(this.#roster.choose()?.session.answered ?? Promise.resolve(), signal);
+  whenAnswering(signal: Signal): Promise<void> | undefined {
+    const { session } = this.#roster.choose() ?? {};
+    // A round trip is the time of an answer.
+    return session?.answered && session.rttMs === undefined ? abortable(session.answered, signal) : undefined;
   }
 
   open(target: Address, originator: Originator, signal: Signal): Promise<Channel> {
@@ -211,7 +213,7 @@ export class Link implements ChannelSource, JumpLink {
     if (this.#roster.current.length < this.#options.host.sessions) this.#loop.wake();
     const overdue = endOverdue(this.#roster, this.#options.actor, now, this.#deps.log);
     if (overdue && !this.ready) this.#retry.servesNoLonger(overdue);
-    if (overdue) this.#changed();
+    if (overdue || this.#retry.settles(this.ready)) this.#changed();
     if (renewEnding(this.#roster, this.#idleLimit)) this.#changed();
     const renewal = this.#credential.renewal?.state;
     if (this.#mayTest(renewal) && this.#loginTest.look(performance.now(), renewal)) this.#loop.wake();
@@ -277,11 +279,16 @@ export class Link implements ChannelSource, JumpLink {
     this.#replacement.update(this.#roster, this.#options.host.sessions + (missing ? 1 : 0), now);
   }
 
+  /** Whether the host has just ended many new sessions: then each further one is no news. */
+  get #repeated(): boolean {
+    return this.#retry.unkept !== undefined || this.#retry.flashing;
+  }
+
   #add(held: Held): void {
     this.#retry.succeeded();
     this.#loginTest.succeeded(performance.now());
     if (held.generation === this.#roster.generation) this.#outcomes.firstLogin.succeeded();
-    this.#news.sessionUp(held, this.#roster.superseded[0], this.#retry.unkept !== undefined);
+    this.#news.sessionUp(held, this.#roster.superseded[0], this.#repeated);
     const from = performance.now();
     void held.session.closed.then((end) => this.#remove(held, end, performance.now() - from));
     this.#shed();
@@ -309,10 +316,11 @@ export class Link implements ChannelSource, JumpLink {
       this.#retry.endedUnused(unused);
     } else if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
-      const repeated = this.#retry.unkept !== undefined;
-      this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0, repeated });
+      const repeated = this.#repeated;
       if (!leaving) this.#retry.lost(error, lastedMs, this.ready);
       if (!this.ready) this.#retry.servesNoLonger(error);
+      const reported = (this.#retry.flashing && this.lastError) || error;
+      this.#news.sessionLost(held, reported, { silentMs, last: this.#roster.all.length === 0, repeated });
     } else {
       this.#news.sessionEnded(held, reason);
     }

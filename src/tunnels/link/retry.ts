@@ -23,6 +23,8 @@ export interface Failure {
 
 /** After so many sessions in a row that ended soon after a login, the host keeps no further session. */
 const MOST_SHORT_LIVED = 5;
+/** After so many flashes in a row, the host keeps no session. */
+const MOST_FLASHES = 3;
 
 /** The state of a link's loop: what it is doing, when it retries, and its last error. */
 export class Retry {
@@ -42,6 +44,8 @@ export class Retry {
   #earlyLosses = 0;
   /** Last sessions lost in a row right after their login. */
   #flashes = 0;
+  /** The longest life of a session since the link last had none, in milliseconds. */
+  #longestMs = 0;
   /** Sessions lost in a row soon after a login, while another session served. */
   #shortLived = 0;
   /** Why the last of them ended, once there are {@link MOST_SHORT_LIVED}. */
@@ -58,7 +62,7 @@ export class Retry {
   }
 
   get attempts(): number {
-    return this.#attempts || (this.unkept ? this.#shortLived : 0);
+    return this.#attempts || (this.unkept ? this.#shortLived : this.flashing ? this.#flashes : 0);
   }
 
   /** Why the host keeps no further session; undefined once one lasts, and while all sessions are lost. */
@@ -67,13 +71,19 @@ export class Retry {
     return settled ? undefined : this.#unkept;
   }
 
+  /** Whether the host ended all the last sessions right after their login: then the next one is not trusted at once. */
+  get flashing(): boolean {
+    return this.#flashes >= MOST_FLASHES;
+  }
+
   get lastError(): TunnelError | undefined {
     return (this.#activity.kind === 'stranded' && this.#activity.error) || this.#lastError;
   }
 
   /** Why no session can be made at present; undefined until an attempt fails, and after a success. */
   get failure(): TunnelError | undefined {
-    return this.#activity.kind === 'stranded' ? this.#activity.error : (this.#failure ?? this.unkept);
+    if (this.#activity.kind === 'stranded') return this.#activity.error;
+    return this.#failure ?? (this.flashing ? this.#lastError : this.unkept);
   }
 
   /** The state of a link without a session. */
@@ -139,21 +149,31 @@ export class Retry {
       this.#earlyLosses = 0;
     }
     this.#changedAt = performance.now();
+    this.#longestMs = Math.max(this.#longestMs, lastedMs);
     if (this.#activity.kind === 'stranded') return;
     // The wait after a rejection, and the error that an operator must fix, outlive the loss of another session.
     if (this.#activity.kind === 'waiting' && isRejection(this.#activity.because)) return;
-    this.#lastError = error;
+    if (!serving) this.#countFlash();
+    this.#lastError = this.flashing ? flashError(error) : error;
     const attempting = this.#activity.kind === 'connecting';
     // The attempt decides whether the link serves: the wait is owed only if it does.
     if (!serving && !attempting) {
-      this.#flashes = lastedMs < FLASH_MS ? this.#flashes + 1 : 0;
-      this.#wait(lossDelayMs(this.#flashes, this.#random()), error, 'loss');
+      // Half of the wait is certain: a short one only makes the log of the host longer.
+      const random = this.flashing ? (1 + this.#random()) / 2 : this.#random();
+      this.#wait(lossDelayMs(this.#flashes, random), error, 'loss');
       return;
     }
     if (owesWaitForLoss(this.#activity) && !wasStable) return;
     const wait = this.#wait(lossDelayMs(this.#earlyLosses, this.#random()), error, 'loss');
     if (attempting) this.#activity = { kind: 'connecting', owed: wait };
     this.#earlyLosses++;
+  }
+
+  /** Whether a session has just proven that the host keeps sessions again. `serving`: whether a session serves. */
+  settles(serving: boolean): boolean {
+    if (!this.flashing || !serving || performance.now() - this.#changedAt < FLASH_MS) return false;
+    this.#flashes = 0;
+    return true;
   }
 
   /** The server ended an unused session, as it always does: that is no loss, and the next login may come at once. */
@@ -180,6 +200,7 @@ export class Retry {
     this.#failures = 0;
     this.#attempts = 0;
     this.#shortLived = 0;
+    this.#flashes = 0;
     this.#unkept = undefined;
     this.#failure = undefined;
   }
@@ -189,7 +210,6 @@ export class Retry {
     this.startOver();
     this.#welcome = false;
     this.#earlyLosses = 0;
-    this.#flashes = 0;
     this.#lastError = undefined;
   }
 
@@ -205,7 +225,8 @@ export class Retry {
    * rejected credential still waits for its minute.
    */
   servesNoLonger(error: TunnelError): void {
-    if (this.#activity.kind !== 'waiting' || !isRejection(this.#activity.because)) this.#lastError = error;
+    if (this.#activity.kind !== 'waiting' || !isRejection(this.#activity.because))
+      this.#lastError = this.flashing ? flashError(error) : error;
     else if (isCredentialRejection(this.#activity.because)) this.skip();
   }
 
@@ -213,13 +234,20 @@ export class Retry {
   remainingMs(demanded: boolean): number {
     if (this.#activity.kind !== 'waiting') return 0;
     const { since, delayMs, because } = this.#activity;
-    const effective = demanded ? demandedDelayMs(delayMs, because, this.#random()) : delayMs;
+    // A login serves no client at a host that keeps no session.
+    const effective = demanded && !this.flashing ? demandedDelayMs(delayMs, because, this.#random()) : delayMs;
     return since + effective - performance.now();
   }
 
   #delayAfter(error: TunnelError): number {
     if (!this.#welcome) return retryDelayMs(this.#failures, error, this.#random());
     return welcomeDelayMs(this.#attempts, error, performance.now() - this.#changedAt, this.#random());
+  }
+
+  /** The link has no session any more. */
+  #countFlash(): void {
+    this.#flashes = this.#longestMs < FLASH_MS ? this.#flashes + 1 : 0;
+    this.#longestMs = 0;
   }
 
   #wait(delayMs: number, because: TunnelError, after: Waiting['after']): Waiting {
@@ -233,5 +261,12 @@ function unkeptError(cause: TunnelError): TunnelError {
   return new TunnelError(cause.code, `further SSH sessions end within seconds of a login: ${cause.message}`, {
     cause,
     hint: 'The host may limit the sessions of an account. Set `sessions: 1` for the host, or raise the limit on the host.',
+  });
+}
+
+function flashError(cause: TunnelError): TunnelError {
+  return new TunnelError(cause.code, `the host ends each SSH session right after the login: ${cause.message}`, {
+    cause,
+    hint: 'Read the log of sshd on the host. Usual causes: a limit of PAM, a forced command or a login shell that ends, `PermitRootLogin forced-commands-only`.',
   });
 }

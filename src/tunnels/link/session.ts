@@ -21,7 +21,7 @@ export interface LinkSession extends FarSession, Idling {
   readonly since: Date;
   readonly closed: Promise<SessionEnd>;
   /** Settles with the first answer after the login, or with the end of the session. */
-  readonly answered?: Promise<unknown>;
+  readonly answered?: Promise<void>;
   readonly channels: number;
   /** A keepalive has no answer for longer than {@link patienceMs}: new connections avoid the session. */
   readonly suspect: boolean;

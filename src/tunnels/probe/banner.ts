@@ -46,5 +46,5 @@ export async function probeBanner(
   signal: AbortSignal,
 ): Promise<void> {
   const prefix = Buffer.from(check.prefix);
-  await throughChannel(source, target, signal, (stream, over) => expectPrefix(stream, prefix, over));
+  await throughChannel(source, target, signal, (stream, over) => expectPrefix(stream, prefix, over()));
 }

@@ -23,7 +23,7 @@ export function earlierCertificate(
   return b.valid_before < a.valid_before ? b : a;
 }
 
-/** Warnings about certificates of targets and successors that expire soon, with stable wording. Pure. */
+/** Warnings about certificates of targets and successors that expire soon. Pure. */
 export function probeCertificateAdvisories(
   tunnels: readonly Pick<TunnelStatus, 'name' | 'probe_certificate'>[],
   now: Date,
@@ -33,7 +33,7 @@ export function probeCertificateAdvisories(
     const { seen_at, valid_before } = certificate;
     const ends = valid_before <= now ? 'expired' : 'expires';
     const message = `the TLS certificate of the ${seen_at} of ${name} ${ends} at ${valid_before.toISOString()}`;
-    return [{ code: 'probe_certificate_expiring', message }];
+    return [{ code: 'probe_certificate_expiring', message, subject: `${seen_at} of ${name}` }];
   });
 }
 

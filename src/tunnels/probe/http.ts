@@ -150,7 +150,7 @@ export async function probeHttp(
   signal: AbortSignal,
   onValidity: TakeValidity = () => {},
 ): Promise<void> {
-  await throughChannel(source, target, signal, (stream, over) => exchange(stream, target, check, over, onValidity));
+  await throughChannel(source, target, signal, (stream, over) => exchange(stream, target, check, over(), onValidity));
 }
 
 /** How a comparison asks the service: as its probe does. */
@@ -168,7 +168,7 @@ export async function fetchBody(
 ): Promise<Buffer> {
   const asked = { kind: 'http' as const, path };
   return throughChannel(source, target, signal, async (stream, over) =>
-    receive(asked, await answered(stream, target, { ...asked, status: 200 }, over), maxBytes),
+    receive(asked, await answered(stream, target, { ...asked, status: 200 }, over()), maxBytes),
   );
 }
 
@@ -182,7 +182,7 @@ export async function fetchExactJson(
   return throughChannel(source, target, signal, async (stream, over) =>
     readJson(
       { ...manner, path },
-      await answered(stream, target, { ...manner, path, status: 200 }, over),
+      await answered(stream, target, { ...manner, path, status: 200 }, over()),
       maxBytes,
       parseExactJson,
     ),

@@ -1,5 +1,5 @@
-import { Lanes } from '../../base/async/lanes.ts';
-import { settledWithin } from '../../base/async/settled-within.ts';
+import type { After } from '../../base/async/repeat.ts';
+import { Rounds } from '../../base/async/rounds.ts';
 
 /** So many probes begin together. More would wait for each other in the server, and each would show the wait as latency. */
 const TOGETHER = 8;
@@ -8,20 +8,45 @@ const TOGETHER = 8;
 const SLOW_MS = 20;
 
 /**
+ * Time between two rounds of probes, in milliseconds: each probe of its own wakes the process four times, which costs more
+ * than the probe. A shorter pause than {@link LEAST_PAUSE_MS} has its own timer.
+ */
+const ROUND_MS = 1_000;
+const LEAST_PAUSE_MS = 5_000;
+
+/**
  * Spaces the probes of all tunnels. When a session comes up, the probe of each of its tunnels is due at once: a thousand
  * opens in one moment would outlast the timeout of the last ones.
  */
 export class ProbePace {
-  readonly #lanes = new Lanes(TOGETHER);
+  #free = TOGETHER;
+  readonly #waiting: (() => void)[] = [];
+  readonly #rounds = new Rounds(ROUND_MS, LEAST_PAUSE_MS);
+
+  /** Ends a pause with the pauses of other probes: up to half a second earlier or later. */
+  readonly after: After = (ms, callBack) => this.#rounds.after(ms, callBack);
 
   /** Runs the task when its turn has come. Settles with the task. */
-  turn<Result>(task: () => Promise<Result>): Promise<Result> {
-    return new Promise((resolve, reject) => {
-      void this.#lanes.take(() => {
-        const running = task();
-        running.then(resolve, reject);
-        return settledWithin(running, SLOW_MS);
-      });
-    });
+  async turn<Result>(task: () => Promise<Result>): Promise<Result> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    let counts = true;
+    const makeRoom = () => {
+      if (counts) this.#makeRoom();
+      counts = false;
+    };
+    const slow = setTimeout(makeRoom, SLOW_MS);
+    try {
+      return await task();
+    } finally {
+      clearTimeout(slow);
+      makeRoom();
+    }
+  }
+
+  #makeRoom(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free++;
   }
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { withDeadline } from '../../base/async/deadline.ts';
+import { DeadlineTimer } from '../../base/async/deadline-timer.ts';
 import { type Repeating, repeat } from '../../base/async/repeat.ts';
 import { settledWithin } from '../../base/async/settled-within.ts';
 import { isSessionLoss, TunnelError } from '../../base/errors.ts';
@@ -76,13 +76,15 @@ export class Prober {
 
   /** Probes until the signal aborts; settles when the last probe ends. Call this once. */
   run(signal: AbortSignal): Promise<void> {
-    signal.addEventListener('abort', () => this.#run?.abort(signal.reason), { once: true });
+    signal.addEventListener('abort', () => this.#abandon(signal.reason), { once: true });
+    const { source, pace } = this.#dependencies;
     this.#repeating = repeat(
       () => this.#probe(),
       () => this.#pauseMs(),
       signal,
+      pace?.after,
     );
-    if (this.#dependencies.source.ready) this.runNow();
+    if (source.ready) this.runNow();
     return this.#repeating.done;
   }
 
@@ -136,7 +138,13 @@ export class Prober {
   #forget(): void {
     this.#verdict = PENDING;
     this.#last = undefined;
-    this.#run?.abort(new Error('the verdict is no longer needed'));
+    this.#abandon(new Error('the verdict is no longer needed'));
+  }
+
+  /** The result of the current probe will not count. */
+  #abandon(reason: unknown): void {
+    this.#run?.abort(reason);
+    this.#run = undefined;
   }
 
   #pauseMs(): number {
@@ -151,29 +159,37 @@ export class Prober {
     if (!source.ready) return;
     const run = new AbortController();
     this.#run = run;
-    await (pace ? pace.turn(() => this.#check(run.signal)) : this.#check(run.signal));
+    await (pace ? pace.turn(() => this.#check(run)) : this.#check(run));
   }
 
-  async #check(run: AbortSignal): Promise<void> {
-    if (run.aborted) return;
+  async #check(run: AbortController): Promise<void> {
+    if (this.#run !== run) return;
     const { source } = this.#dependencies;
     const { config, target } = this.#options;
     let startedAt = performance.now();
     this.#due = startedAt + config.timeoutMs;
-    const expired = () => unanswered(config.check, config.timeoutMs);
-    const error = await withDeadline(config.timeoutMs, run, expired, async (signal) => {
+    const { signal } = run;
+    // One signal for both ends of a probe: each further one would cost as much as the check of a port.
+    const deadline = new DeadlineTimer(config.timeoutMs, () => run.abort(unanswered(config.check, config.timeoutMs)));
+    let error: TunnelError | undefined;
+    try {
       // The server is still starting the session: this time says nothing about the target.
-      if (source.whenAnswering) await settledWithin(source.whenAnswering(signal), STARTING_MS);
+      const answering = source.whenAnswering?.(signal);
+      if (answering) await settledWithin(answering, STARTING_MS);
       signal.throwIfAborted();
       startedAt = performance.now();
       await runCheck(config.check, source, target, signal, (validity) => {
-        if (!run.aborted) this.#validity = validity;
+        if (!signal.aborted) this.#validity = validity;
       });
-    }).then(() => undefined, TunnelError.from);
-    this.#run = undefined;
+    } catch (thrown) {
+      error = TunnelError.from(thrown);
+    } finally {
+      deadline.end();
+    }
     this.#due = undefined;
     // Stopped, or the target changed: the result is not a verdict.
-    if (run.aborted) return;
+    if (this.#run !== run) return;
+    this.#run = undefined;
     if (error !== undefined && isSessionLoss(error)) {
       this.#soon = true;
       return;

@@ -43,7 +43,7 @@ export async function probeTcp(
 ): Promise<void> {
   await throughChannel(source, target, signal, async (stream, over) => {
     const sent = send !== undefined && new Promise((resolve) => stream.write(send, resolve));
-    if (expect !== undefined) await expectText(stream, Buffer.from(expect), over);
+    if (expect !== undefined) await expectText(stream, Buffer.from(expect), over());
     else await sent;
   });
 }

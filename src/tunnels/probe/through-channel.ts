@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { abortable } from '../../base/async/deadline.ts';
+import { onceAborted } from '../../base/async/follow.ts';
 import { TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
 import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
@@ -24,13 +25,16 @@ function own(channel: Channel): Channel {
  * the tunnel's listener, so a probe never counts as use.
  *
  * Rejects with the signal's reason, or with `connection_reset` when the SSH session is lost. So a lost session never
- * counts as the target's failure. `over` aborts when the check ends.
+ * counts as the target's failure.
+ *
+ * @param use gets a signal that aborts when the check ends; a signal costs more than the rest of a plain check, so only
+ * who asks during the call gets one
  */
 export async function throughChannel<Result>(
   source: ChannelSource,
   target: Address,
   signal: AbortSignal,
-  use: (stream: Duplex, over: AbortSignal) => Promise<Result>,
+  use: (stream: Duplex, over: () => AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const opening = source.open(target, ORIGINATOR, signal);
   const channel = await abortable(opening, signal).then(own, (error: unknown) => {
@@ -40,14 +44,21 @@ export async function throughChannel<Result>(
     );
     throw error;
   });
-  const over = new AbortController();
+  let over: AbortController | undefined;
+  let unwatch = () => {};
+  const signalOfEnd = () => {
+    over ??= new AbortController();
+    return over.signal;
+  };
   try {
-    const lost = new Promise<never>((_, reject) => {
+    return await new Promise<Result>((resolve, reject) => {
       channel.onLost(() => reject(new TunnelError('connection_reset', 'the SSH session was lost during the probe')));
+      unwatch = onceAborted(signal, reject);
+      use(channel.stream, signalOfEnd).then(resolve, reject);
     });
-    return await abortable(Promise.race([use(channel.stream, over.signal), lost]), signal);
   } finally {
-    over.abort(CHECK_OVER);
+    unwatch();
+    over?.abort(CHECK_OVER);
     channel.close();
   }
 }

@@ -1,11 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { messageOf, TunnelError } from '../../base/errors.ts';
+import { readRegular } from '../../base/files/regular-file.ts';
 import { type Address, parseAddress } from '../../base/net/address.ts';
 import type { HttpRequest, TlsSettings } from '../../config/config.ts';
 import { wrongAnswer } from './through-channel.ts';
+
+/** Some hundred CAs are a quarter of this; a larger file, in bytes, is no list of CAs. */
+const MOST_CA_BYTES = 4 * 1024 * 1024;
 
 /** When the certificate of a target is valid. */
 export interface Validity {
@@ -79,7 +82,8 @@ function objectionTo(socket: TLSSocket, certificate: PeerCertificate, name: stri
 
 async function readAuthorities(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    // A FIFO would hold a thread of the process at each probe.
+    return (await readRegular(path, MOST_CA_BYTES)).toString('utf8');
   } catch (error) {
     throw new TunnelError('internal', `the CA file of the probe cannot be read: ${messageOf(error)}`, {
       cause: error,

@@ -21,6 +21,8 @@ export interface ChannelDependencies {
   gone(): TunnelError;
   /** The error when the peer answers nothing at all, so a missing answer says nothing about the target. */
   deaf(): TunnelError | undefined;
+  /** The end of the last silence of the peer, as of performance.now(). */
+  answeringSince(): number;
   /** The server, or ssh2 after the end of the session, has answered the open. */
   onAnswered(): void;
   /** Called before the first use of the stream. */
@@ -88,7 +90,10 @@ export class SessionChannel implements Placed {
     this.#waiting?.onOpened(stream);
   }
 
-  /** Waits at most `timeoutMs` for the answer: the server's own connect to a silent address takes minutes. */
+  /**
+   * Waits at most `timeoutMs` for the answer: the server's own connect to a silent address takes minutes. If the peer was
+   * silent meanwhile, the time begins again once, because the target got less of it.
+   */
   opened(timeoutMs: number, signal: Signal): Promise<Channel> {
     return new Promise((resolve, reject) => {
       const abandon = (error: unknown) => {
@@ -104,10 +109,18 @@ export class SessionChannel implements Placed {
         timer.end();
         signal.removeEventListener('abort', onAbort);
       };
+      const sentAt = performance.now();
+      let extended = false;
       const timer = new DeadlineTimer(timeoutMs, () => {
+        const deaf = this.#deps.deaf();
+        const lostMs = this.#deps.answeringSince() - sentAt;
+        if (!deaf && !extended && lostMs > 0) {
+          extended = true;
+          return timer.restart(Math.min(timeoutMs, lostMs));
+        }
         const message = `${formatAddress(this.#target)} did not answer within ${timeoutMs} ms`;
         const cause = new DOMException('no answer', 'TimeoutError');
-        abandon(this.#deps.deaf() ?? new TunnelError('target_unreachable', message, { cause }));
+        abandon(deaf ?? new TunnelError('target_unreachable', message, { cause }));
       });
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();

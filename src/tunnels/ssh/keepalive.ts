@@ -2,7 +2,7 @@ import type { RequestOrder, SentKeepalive } from './request-order.ts';
 
 /** When a silent session is lost (`keepalive` in the tunnel YAML). */
 export interface KeepaliveOptions {
-  /** Interval between two requests, in milliseconds. */
+  /** Longest interval between two requests, in milliseconds. */
   readonly everyMs: number;
   /** The session is lost after this many silent intervals. */
   readonly lostAfter: number;
@@ -22,6 +22,10 @@ export interface KeepaliveDependencies {
   lifesigns(): Lifesigns;
   /** Sends `keepalive@openssh.com` (OpenSSH PROTOCOL, section 2.2) and calls back at any reply. */
   request(onReply: () => void): void;
+  /** Whether the server answers such a request. Another one is asked in a way that its log shows. */
+  answersRequests(): boolean;
+  /** Whether the end of the session would cut something. */
+  inUse(): boolean;
   /** The server has answered a keepalive. */
   onAnswered(): void;
   /** The peer is lost. For `sinceMs` it sent nothing (`silent`), or sent data but no answer (`deaf`). */
@@ -34,7 +38,10 @@ export interface KeepaliveDependencies {
 const SUSPECT_FLOOR_MS = 250;
 const SUSPECT_ROUND_TRIPS = 4;
 /** The shortest of so many round trips counts: a single long one measures an outage or a busy moment. */
-const ROUND_TRIPS_KEPT = 4;
+const ROUND_TRIPS_KEPT = 16;
+
+/** After this part of `every` without a byte, a session in use is asked: the answer shows that the network is still there. */
+const ASK_AFTER = 0.15;
 
 /** A check within this time after the last request asks nothing new, in milliseconds. */
 const CHECK_PAUSE_MS = 50;
@@ -50,7 +57,8 @@ const MOST_PATIENCES = 16;
 /**
  * Finds a half-open session. Unlike in ssh2's keepalive, every byte from the peer is a sign of life, and so is a send
  * queue that drains: on a slow link under bulk load, replies wait for seconds. Silence for `every` × `lost_after` ends the
- * session, and nothing sooner. But answers come in order. A peer whose answer is missing for longer than the queued data
+ * session, and nothing sooner. For a session in use, silence begins with a question: an idle peer that nobody asks is not
+ * silent. But answers come in order. A peer whose answer is missing for longer than the queued data
  * can take does not receive our data, even if it still sends.
  */
 export class Keepalive {
@@ -58,16 +66,18 @@ export class Keepalive {
   readonly #deps: KeepaliveDependencies;
   readonly #order: RequestOrder;
   readonly #tickMs: number;
-  readonly #askEveryMs: number;
   readonly #timer: NodeJS.Timeout;
   #last: Lifesigns;
   #lifeAt: number;
+  /** When the first question left since the last sign of life; undefined before. */
+  #silentSince: number | undefined;
   /** When our data moved last, or nothing waited. */
   #movedAt: number;
   /** Time of the last answer, and the bytes carried both ways when its request was sent: later bytes may be in transit. */
   #answered: { readonly at: number; readonly carried: number };
   #tickAt: number;
   #requestedAt = 0;
+  #answeringSince = Number.NEGATIVE_INFINITY;
   /** In milliseconds, newest last. */
   readonly #roundTrips: number[] = [];
   #verdict: NodeJS.Immediate | undefined;
@@ -80,8 +90,6 @@ export class Keepalive {
     this.#lifeAt = this.#movedAt = this.#tickAt = deps.now();
     this.#answered = { at: this.#lifeAt, carried: carried(this.#last) };
     this.#tickMs = options.everyMs / 20;
-    // If one silent interval ends the session, the request must be early enough in the interval for an answer.
-    this.#askEveryMs = options.lostAfter === 1 ? options.everyMs * 0.4 : options.everyMs;
     this.#timer = setInterval(() => this.#tick(), this.#tickMs);
     this.request();
   }
@@ -110,6 +118,11 @@ export class Keepalive {
     return since !== undefined && this.#deps.now() - since >= this.patienceMs;
   }
 
+  /** When an answer came last after the session was suspect, as of `now`; -Infinity if never. */
+  get answeringSince(): number {
+    return this.#answeringSince;
+  }
+
   /** Asks the peer immediately, because a connection looks dead. No answer makes the session suspect, and does not end it. */
   check(): void {
     const waits = this.#order.waitingSince !== undefined;
@@ -120,6 +133,7 @@ export class Keepalive {
   request(onAnswer?: () => void): void {
     const sentAt = this.#deps.now();
     this.#requestedAt = sentAt;
+    this.#silentSince ??= sentAt;
     const position = this.#order.keepalive({ sentAt, carried: carried(this.#deps.lifesigns()) });
     this.#deps.request(() => {
       this.#roundTrips.push(this.#deps.now() - sentAt);
@@ -133,9 +147,11 @@ export class Keepalive {
   /** The server has answered a request, and so passed this keepalive, if any. */
   heard(passed: SentKeepalive | undefined): void {
     const now = this.#deps.now();
-    this.#lifeAt = now;
+    this.#lives(now);
     this.#last = this.#deps.lifesigns();
-    if (passed) this.#answered = { at: now, carried: passed.carried };
+    if (!passed) return;
+    this.#answered = { at: now, carried: passed.carried };
+    if (now - passed.sentAt >= this.patienceMs) this.#answeringSince = now;
   }
 
   stop(): void {
@@ -152,11 +168,12 @@ export class Keepalive {
     if (late) {
       // This process was stopped or had no CPU: the silence says nothing about the peer.
       this.#lifeAt = this.#movedAt = now;
+      if (this.#silentSince !== undefined) this.#silentSince = now;
       this.#answered = { at: now, carried: this.#answered.carried };
       this.#order.postpone(now);
     }
     const patienceMs = everyMs * lostAfter;
-    if (now - this.#lifeAt >= patienceMs) {
+    if (this.#silentMs(now) >= patienceMs) {
       // A byte may wait in the kernel: the event loop reads it before this check.
       this.#verdict ??= setImmediate(() => this.#conclude(patienceMs));
       return;
@@ -168,15 +185,34 @@ export class Keepalive {
       return;
     }
     if (now - this.#movedAt >= everyMs / 5) this.check();
-    if (now - this.#requestedAt >= this.#askEveryMs - this.#tickMs / 2) this.request();
+    if (this.#isDue(now)) this.request();
+  }
+
+  /** The first question after the last byte comes early: only the time from that question on is known to be silence. */
+  #isDue(now: number): boolean {
+    const { everyMs } = this.#options;
+    const sinceMs = now - this.#requestedAt + this.#tickMs / 2;
+    if (sinceMs >= everyMs) return true;
+    if (this.#silentSince !== undefined || !this.#deps.answersRequests() || !this.#deps.inUse()) return false;
+    return Math.min(sinceMs, now - this.#lifeAt + this.#tickMs / 2) >= everyMs * ASK_AFTER;
+  }
+
+  /** The end of an unused session cuts nothing, and its next login may find the network again. */
+  #silentMs(now: number): number {
+    return now - (this.#deps.inUse() ? (this.#silentSince ?? now) : this.#lifeAt);
+  }
+
+  #lives(now: number): void {
+    this.#lifeAt = now;
+    this.#silentSince = undefined;
   }
 
   #conclude(patienceMs: number): void {
     this.#verdict = undefined;
     const now = this.#deps.now();
     this.#observe(now);
-    // A sign of life gets the time of the tick that saw it: the real silence is at least this long.
-    if (now - this.#lifeAt >= patienceMs) this.#giveUp(now - this.#lifeAt, 'silent');
+    const silentMs = this.#silentMs(now);
+    if (silentMs >= patienceMs) this.#giveUp(silentMs, 'silent');
   }
 
   /** Looks for a sign of life since the last call. */
@@ -184,7 +220,7 @@ export class Keepalive {
     const seen = this.#deps.lifesigns();
     const drains = this.#last.backlog > 0 && seen.flushed > this.#last.flushed;
     const alive = seen.received > this.#last.received || drains;
-    if (alive) this.#lifeAt = now;
+    if (alive) this.#lives(now);
     if (alive || this.#last.backlog === 0 || seen.backlog === 0) this.#movedAt = now;
     this.#last = seen;
   }

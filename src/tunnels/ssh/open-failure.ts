@@ -1,4 +1,4 @@
-import { TunnelError } from '../../base/errors.ts';
+import { SessionFull, TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import { printable } from '../../base/text/printable.ts';
 import { peerHint } from './peer-hint.ts';
@@ -7,6 +7,7 @@ import { peerHint } from './peer-hint.ts';
 const ADMINISTRATIVELY_PROHIBITED = 1;
 const CONNECT_FAILED = 2;
 const UNKNOWN_CHANNEL_TYPE = 3;
+const RESOURCE_SHORTAGE = 4;
 
 /**
  * The code says only that the connect failed. The servers' words for ECONNREFUSED and ETIMEDOUT: strerror(3) of OpenSSH,
@@ -19,6 +20,12 @@ const TIMED_OUT = /timed out|i\/o timeout|ETIMEDOUT|\b(?:Errno (?:110|60)|WinErr
 const SOCKET_HINT =
   'On the host, check that a service listens on the socket and that the user may write to it. ' +
   'Also check AllowStreamLocalForwarding in sshd_config.';
+
+/** What OpenSSH says when it has no free descriptor, or the connect fails before the first packet. */
+const NOT_TRIED = 'open failed';
+const NOT_TRIED_HINT =
+  'The host may have no route to the target, or the session of sshd no free descriptor. ' +
+  'In the second case raise `LimitNOFILE` of the unit of sshd, or `sessions` of the host.';
 
 /** The error for a channel that the server refused; undefined when `error` is not an answer of the server. */
 export function explainOpenFailure(target: Address, error: Error, server: string): TunnelError | undefined {
@@ -48,6 +55,11 @@ export function explainOpenFailure(target: Address, error: Error, server: string
     });
   if (reason === CONNECT_FAILED && REFUSED.test(words))
     return new TunnelError('target_refused', `${where} refused the connection`, { cause: error });
+  if (reason === RESOURCE_SHORTAGE || (reason === CONNECT_FAILED && words === NOT_TRIED))
+    return new SessionFull('target_unreachable', `${where} is unreachable from the host: ${said || 'no room'}`, {
+      cause: error,
+      hint: target.kind === 'unix' ? SOCKET_HINT : NOT_TRIED_HINT,
+    });
   return new TunnelError('target_unreachable', `${where} is unreachable from the host: ${said}`, {
     cause: TIMED_OUT.test(words) ? new DOMException(said, 'TimeoutError') : error,
     hint: target.kind === 'unix' ? SOCKET_HINT : undefined,

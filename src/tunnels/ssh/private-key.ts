@@ -43,6 +43,18 @@ export function keyFormat(bytes: Buffer): KeyFormat {
   return 'unknown';
 }
 
+/** A whole private key of PEM, in any text. */
+const BLOCK = /-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----[\s\S]*?-----END \1-----/;
+
+/**
+ * The first private key in a file, without the text around it, which ssh(1) ignores and ssh2 does not: curve parameters, attributes
+ * of a bag, a second key. A view of the same memory; all of it if there is no whole key.
+ */
+export function privateKeyBlock(bytes: Buffer): Buffer {
+  const { 0: block, index } = BLOCK.exec(bytes.toString('latin1')) ?? {};
+  return block === undefined || index === undefined ? bytes : bytes.subarray(index, index + block.length);
+}
+
 /** What ssh2 cannot use in a key, whatever the passphrase. */
 export interface Unsupported {
   readonly what: 'cipher' | 'type';

@@ -128,6 +128,8 @@ export class Session {
     this.#keepalive = new Keepalive(options.keepalive, this.#order, {
       lifesigns,
       request: (onReply) => life.ask(onReply),
+      answersRequests: () => life.answers,
+      inUse: () => this.#channels.size > 0 || this.#listeners.size > 0,
       onAnswered: () => {
         onAnswered();
         this.#opens.sweep();
@@ -279,6 +281,7 @@ export class Session {
       server: this.facts.server,
       gone: () => this.#gone(),
       deaf: () => (this.suspect ? this.#deaf() : undefined),
+      answeringSince: () => this.#keepalive.answeringSince,
       onAnswered: () => {},
       onOpened: (stream) => {
         if (!(stream instanceof ForwardStream)) this.#backlog.govern(stream);

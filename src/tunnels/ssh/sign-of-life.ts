@@ -20,6 +20,11 @@ export class SignOfLife {
     this.#client = client;
   }
 
+  /** Whether the server answers global requests. */
+  get answers(): boolean {
+    return this.#answers;
+  }
+
   /** Calls back at each answer. Throws `internal` for another version of ssh2. */
   ask(onAnswer: () => void): void {
     const silent = !this.#answers && this.#unanswered > 0;

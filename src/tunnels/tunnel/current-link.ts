@@ -59,8 +59,8 @@ export class CurrentLink implements TunnelLink {
     }
   }
 
-  async whenAnswering(signal: Signal): Promise<void> {
-    await this.#link.whenAnswering?.(signal);
+  whenAnswering(signal: Signal): Promise<void> | undefined {
+    return this.#link.whenAnswering?.(signal);
   }
 
   open(target: Address, originator: Originator, signal: Signal): Promise<Channel> {

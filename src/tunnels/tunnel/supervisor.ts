@@ -167,6 +167,16 @@ export class Supervisor {
     return pulses;
   }
 
+  /** When clients last used the tunnel of each name that they have used, as in {@link pulses}. */
+  uses(): ReadonlyMap<string, Date> {
+    const uses = new Map<string, Date>();
+    for (const { config, lastActivityAt } of this.#departing) if (lastActivityAt) uses.set(config.name, lastActivityAt);
+    for (const { config, lastActivityAt } of this.#tunnels.values())
+      if (lastActivityAt) uses.set(config.name, lastActivityAt);
+      else uses.delete(config.name);
+    return uses;
+  }
+
   /** One row for each name. The usage of a removed tunnel is added to the configured one of the same name. */
   tunnels(): OwnTunnelStatus[] {
     const rows = new Map<string, OwnTunnelStatus>();

@@ -226,6 +226,10 @@ export class Tunnel {
     return this.#probing.stuck(now);
   }
 
+  get lastActivityAt(): Date | undefined {
+    return this.#usage.lastActivityAt;
+  }
+
   /** The tunnel's part in a heartbeat of the evidence. */
   pulse(): Pulse {
     const { open, held, opened_total, last_activity_at } = this.#usage.status();

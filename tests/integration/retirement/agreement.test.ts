@@ -224,6 +224,7 @@ async function openDoors(state: State, dir: string, refreshes: boolean) {
       }),
     followPlan: unused,
     recordPlanEdit: unused,
+    settled: async () => {},
     recorded: unused,
     unretire: unused,
     cutovers: { start: unused, rehearse: unused, rollback: unused, giveUp: unused, backInService: unused },

@@ -196,6 +196,7 @@ class Node {
         }),
       followPlan: async () => {},
       recordPlanEdit: async () => ({ seq: 1 }),
+      settled: async () => {},
       recorded: async () => ({ seq: 1 }),
       unretire: (names) => this.retired.remove(names),
       cutovers: this.cutovers,

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { echoOnce } from '../../support/clients/steady-client.ts';
-import { runCli } from '../../support/daemon/daemon.ts';
+import { runCli, spawnCli } from '../../support/daemon/daemon.ts';
 import { hasSessions, startMesh } from '../../support/daemon/mesh.ts';
 import { has } from '../../support/machine/capabilities.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
@@ -54,6 +54,12 @@ describe.skipIf(!has('sshd'))('fleet-mesh run', { concurrent: true }, () => {
     expect(code).toBe(78);
     expect(stderr).toContain('tunnels.yaml');
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('keeps its exit code when nobody can read its messages', async () => {
+    const wrapper = ['sh', '-c', 'exec "$@" 2> /dev/full', 'sh'];
+    await using check = spawnCli(['check', '--config', '/nowhere/tunnels.yaml'], {}, wrapper);
+    expect(await check.exit).toMatchObject({ code: 78 });
   });
 
   it('shows the line of a wrong indentation with a caret, in `run`, `check`, `doctor` and a reload', async () => {

@@ -185,6 +185,21 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     await mesh.waitFor(({ config }) => config.last_reload?.ok === true);
     await mesh.waitForTunnel('up');
   });
+
+  it('ignores SIGUSR1, which opens the debugger of Node for every local user, and SIGUSR2, which ends a process', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
+    await mesh.waitForTunnel('up');
+    for (const name of ['SIGUSR1', 'SIGUSR2'] as const) {
+      expect(catches(mesh.daemon.pid, constants.signals[name])).toBe(true);
+      mesh.daemon.signal(name);
+    }
+    // The signals come before this one.
+    await mesh.reload();
+    await echoOnce(mesh.port('echo'));
+    expect(mesh.daemon.log()).not.toMatch(/debugger/i);
+  });
 });
 
 /** Holds the daemon back while it loads its program, until `goOn`: a busy machine may look for the moment too late. */

@@ -116,19 +116,24 @@ describe.skipIf(!has('sshd'))('fleet-mesh init and add', { concurrent: true }, (
     expect(() => statSync(join(home.path, '.ssh'))).toThrow('ENOENT');
   });
 
-  it('never accepts a changed host key, even with --accept-new', async () => {
+  it('never accepts a changed host key, even with --accept-new, and changes nothing', async () => {
     using home = tempDir('add');
     await using sshd = await startSshd();
     await using other = await startSshd();
-    const { env, knownHosts, destination } = emptyHome(sshd, home);
+    const { env, file, knownHosts, destination } = emptyHome(sshd, home);
+    await runCli(['init'], env);
+    const before = readFileSync(file, 'utf8');
     mkdirSync(join(home.path, '.ssh'));
     const [, type = '', key = ''] = readFileSync(other.knownHostsFile, 'utf8').split(/\s+/);
     const line = `[127.0.0.1]:${sshd.port} ${type} ${key}\n`;
     writeFileSync(knownHosts, line);
     const refused = await runCli(['add', 'db', '-L', '15432:127.0.0.1:5432', '--accept-new', ...destination], env);
     expect(refused.code).toBe(1);
-    expect(refused.stdout + refused.stderr).toContain('host_key_changed');
+    expect(refused.stdout).toContain('host_key_changed');
+    expect(refused.stdout).not.toContain('tunnel db is in');
+    expect(refused.stderr).toMatch(/not the expected one, so the tunnel was not added\. Nothing was changed\./);
     expect(readFileSync(knownHosts, 'utf8')).toBe(line);
+    expect(readFileSync(file, 'utf8')).toBe(before);
   });
 
   it.skipIf(!has('python3'))('asks on a terminal: "no" changes nothing, the pasted fingerprint is a yes', async () => {
@@ -222,6 +227,14 @@ describe.skipIf(!has('sshd'))('fleet-mesh init and add', { concurrent: true }, (
     ['a name with capitals', ['DB', '-L', '8000:db:1', 'user@host'], /"DB" is not a name/],
     ['half a forward', ['db', '-L', '8000', 'user@host'], /is not a forward; expected -L/],
     ['a destination that is none', ['db', '-L', '8000:db:1', 'user@'], /is not a destination/],
+    ['a port beyond 65535', ['db', '-L', '70000:db:1', 'user@host'], /ports from 1 to 65535/],
+    ['a directory as key', ['db', '-L', '8000:db:1', '-i', '/', 'user@host'], /no file; expected a private key/],
+    [
+      'a wrong --timeout',
+      ['db', '-L', '8000:db:1', 'user@host', '--timeout', 'soon'],
+      /expected --timeout with .*"soon"/,
+    ],
+    ['--allow-remote with -L', ['db', '-L', '8000:db:1', 'user@host', '--allow-remote'], /is for -D alone/],
     ['a missing key', ['db', '-L', '8000:db:1', '-i', '/nowhere/key', 'user@host'], /does not exist/],
     ['an unknown actor', ['db', '-L', '8000:db:1', '--actor', 'nobody', 'user@host'], /there is no actor "nobody"/],
   ])('says what is wrong about %s, and ends with 64', async (_, args, message) => {

@@ -1,19 +1,37 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prometheusTarget } from '../../../src/machine/install/prometheus-target.ts';
 import { httpGet } from '../../support/clients/http-get.ts';
-import { type Mesh, startMesh } from '../../support/daemon/mesh.ts';
+import { echoOnce } from '../../support/clients/steady-client.ts';
+import { type CertifiedLab, startCertifiedLab } from '../../support/daemon/certified-mesh.ts';
+import { runCli } from '../../support/daemon/daemon.ts';
+import type { Mesh } from '../../support/daemon/mesh.ts';
+import { planYaml, wave } from '../../support/fakes/plan-fixture.ts';
 import { has } from '../../support/machine/capabilities.ts';
 import { type OwnedProcess, spawnOwned } from '../../support/machine/owned-process.ts';
 import { findPrometheus } from '../../support/machine/prometheus.ts';
 import { type TempDir, tempDir } from '../../support/machine/temp-dir.ts';
 import { freePort, type LoopbackServer } from '../../support/peers/loopback.ts';
-import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 const prometheus = findPrometheus('prometheus');
+
+interface Panel {
+  readonly title: string;
+  readonly targets?: readonly { readonly expr: string; readonly legendFormat?: string }[];
+  readonly panels?: readonly Panel[];
+}
+
+const dashboard: Panel = JSON.parse(readFileSync('config/grafana/dashboards/fleet-mesh.json', 'utf8'));
+const PANELS = (dashboard.panels ?? []).flatMap((panel) => [panel, ...(panel.panels ?? [])]);
+
+interface Series {
+  readonly metric: object;
+  readonly value: readonly [at: number, value: string];
+}
 
 interface Alert {
   readonly labels: { readonly alertname: string };
@@ -23,7 +41,7 @@ interface Alert {
 
 describe.skipIf(prometheus === undefined || !has('sshd'))('a real Prometheus server', () => {
   let directory: TempDir;
-  let sshd: Sshd;
+  let lab: CertifiedLab;
   let echo: LoopbackServer;
   let mesh: Mesh;
   let api: string;
@@ -34,15 +52,37 @@ describe.skipIf(prometheus === undefined || !has('sshd'))('a real Prometheus ser
     readFileSync('config/prometheus/fleet-mesh.rules.yml', 'utf8').replace(/^( +)for: \S+$/gm, '$1for: 1s');
   const ask = async (path: string) => JSON.parse((await httpGet(`${api}${path}`)).body).data;
   const alerts = async (): Promise<readonly Alert[]> => (await ask('/api/v1/alerts')).alerts;
+  /** Waits until each query of the panel has an answer, as Grafana would ask it. */
+  const showsData = async (title: string) => {
+    for (const { expr, legendFormat = '' } of PANELS.find((panel) => panel.title === title)?.targets ?? []) {
+      const query = encodeURIComponent(
+        expr.replaceAll(/\$(?:instance|tunnel)\b/g, '.*').replaceAll('$__rate_interval', '5m'),
+      );
+      const series = await waitUntil(`data for ${title}: ${expr}`, async () => {
+        const { result } = await ask(`/api/v1/query?query=${query}`);
+        // A quantile of nothing is NaN, and Grafana shows no line.
+        const found = (result as readonly Series[]).filter(({ value: [, value] }) => value !== 'NaN');
+        return found.length > 0 ? found : undefined;
+      });
+      const labels = [...legendFormat.matchAll(/\{\{(\w+)\}\}/g)].map(([, label]) => label);
+      for (const { metric } of series) expect(Object.keys(metric), expr).toEqual(expect.arrayContaining(labels));
+    }
+  };
   const firing = async (name: string) =>
     (await alerts()).find(({ labels, state }) => labels.alertname === name && state === 'firing');
 
   beforeAll(async () => {
     directory = tempDir('prometheus');
-    [sshd, echo] = await Promise.all([startSshd(), startEcho()]);
-    const tunnels = { db: { target: echo.port, production: true, probe: { tcp: {}, every: '1s', fall: 1, rise: 1 } } };
-    mesh = await startMesh({ sshd, tunnels });
+    [lab, echo] = await Promise.all([startCertifiedLab(), startEcho()]);
+    const probe = { tcp: {}, every: '1s', fall: 1, rise: 1 };
+    const drain = { step: '1.1', rollback: 'fleet-mesh up db' };
+    writeFileSync(join(lab.sshd.directory, 'plan.yaml'), planYaml({ waves: [wave(1, [], 1)] }));
+    mesh = await lab.mesh({
+      tunnels: { db: { target: echo.port, production: true, probe, drain } },
+      extra: { plan: 'plan.yaml' },
+    });
     await mesh.waitForTunnel('up');
+    await echoOnce(mesh.port('db'), 'before the first scrape');
     const port = await freePort();
     api = `http://127.0.0.1:${port}`;
     writeFileSync(join(directory.path, 'fleet-mesh.rules.yml'), quickRules());
@@ -73,7 +113,7 @@ describe.skipIf(prometheus === undefined || !has('sshd'))('a real Prometheus ser
     await server.stop('SIGKILL');
     await mesh[Symbol.asyncDispose]();
     await echo.stop();
-    await sshd[Symbol.asyncDispose]();
+    await lab[Symbol.asyncDispose]();
     directory[Symbol.dispose]();
   });
 
@@ -100,15 +140,27 @@ describe.skipIf(prometheus === undefined || !has('sshd'))('a real Prometheus ser
   });
 
   it('fires FleetMeshTunnelDown when the server is stopped, and resolves the alert when the server is back', async () => {
-    await sshd.stop();
+    await lab.sshd.stop();
     const alert = await waitUntil('the alert fires', () => firing('FleetMeshTunnelDown'));
     expect(alert).toMatchObject({
       labels: { tunnel: 'db', severity: 'critical' },
-      annotations: { summary: 'Tunnel db is down' },
+      annotations: { summary: 'Tunnel db on here is down' },
     });
-    await sshd.restart();
+    // A client that waits meanwhile.
+    const client = connect(mesh.port('db'), '127.0.0.1').on('error', () => {});
+    await mesh.waitFor(({ tunnels: [db] }) => db?.usage.held === 1);
+    await showsData('Open and held connections');
+    await lab.sshd.restart();
     await mesh.waitForTunnel('up', 'db', 40_000);
     await waitUntil('the alert is resolved', async () => (await firing('FleetMeshTunnelDown')) === undefined);
+    client.destroy();
+  });
+
+  it('answers each query of the dashboard with series that have the labels of its legend', async () => {
+    await echoOnce(mesh.port('db'), 'after the first scrape');
+    expect(await runCli(['rotate', 'atm-fleet-mesh', '--config', mesh.configFile])).toMatchObject({ code: 0 });
+    for (const { title } of PANELS) if (title !== 'Open and held connections') await showsData(title);
+    expect(PANELS.length).toBeGreaterThan(30);
   });
 
   it('fires FleetMeshReloadFailed for a broken file', async () => {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -7,11 +9,13 @@ import { hasSessions, startMesh, tunnelOf } from '../../support/daemon/mesh.ts';
 import { has } from '../../support/machine/capabilities.ts';
 import { requireProgram } from '../../support/machine/find-program.ts';
 import { spawnOwned } from '../../support/machine/owned-process.ts';
-import { descendantsOf, signal } from '../../support/machine/proc.ts';
+import { descendantsOf, isAlive, signal } from '../../support/machine/proc.ts';
 import { freePort } from '../../support/peers/loopback.ts';
 import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 import { waitUntil, within } from '../../support/wait-until.ts';
+
+const CLI = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url));
 
 /** Runs a command on a terminal of its own, whose output is the process's standard output. */
 const PTY = [requirePython(), '-I', '-c', 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)'];
@@ -132,9 +136,8 @@ describe.skipIf(!has('sshd'))('fleet-mesh status', { concurrent: true }, () => {
     const tunnels = { web: { target: echo.port, production: true }, api: { target: echo.port } };
     await using mesh = await startMesh({ sshd, tunnels });
     await mesh.waitFor(hasSessions(2));
-    const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url));
     const [program = '', ...pty] = PTY;
-    const args = [...pty, process.execPath, cli, 'status', '--watch', '--config', mesh.configFile];
+    const args = [...pty, process.execPath, CLI, 'status', '--watch', '--config', mesh.configFile];
     await using watch = spawnOwned(program, args, {
       env: { ...process.env, TERM: 'xterm', NO_COLOR: '1' },
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -155,5 +158,38 @@ describe.skipIf(!has('sshd'))('fleet-mesh status', { concurrent: true }, () => {
     press('q');
     expect(await within('it ends', watch.exit)).toMatchObject({ code: 0 });
     expect(watch.stdout()).toContain('\x1b[?1049l');
+  });
+
+  it.skipIf(!has('python3'))('suspends --watch at Ctrl-Z, goes on with fg, and ends with its terminal', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
+    await mesh.waitFor(hasSessions(2));
+    const [program = '', ...pty] = PTY;
+    await using shell = spawnOwned(program, [...pty, 'bash', '--norc', '--noprofile', '-i'], {
+      env: { ...process.env, TERM: 'xterm', PS1: 'ready> ', FLEET_MESH_CONFIG: mesh.configFile },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const since = (from: number) => stripVTControlCharacters(shell.stdout().slice(from));
+    const type = async (keys: string, answer: RegExp) => {
+      const from = shell.stdout().length;
+      shell.child.stdin?.write(keys);
+      await waitUntil(`the answer to ${JSON.stringify(keys)}`, () => answer.test(since(from)), 15_000, shell.stdout);
+    };
+    const modes = 'stty -a | grep -Eo -- "-?(icanon|echo)\\b" | tr "\\n" " "; echo end\n';
+    await waitUntil('the shell', () => shell.stdout().includes('ready>'), 15_000, shell.stdout);
+    const errors = join(sshd.directory, 'errors');
+    const watch = `'${process.execPath}' '${CLI}' status --watch 2> '${errors}'\n`;
+    await type(watch, /echo +up/);
+    await type('\x1a', /Stopped/);
+    expect(shell.stdout().split('\x1b[?1049l')).toHaveLength(2);
+    await type(modes, /[\r\n]icanon echo end/);
+    await type('fg\n', /echo +up[\s\S]*echo +up/);
+    const [child] = descendantsOf(shell.pid).filter((pid) => readFileSync(`/proc/${pid}/cmdline`).includes('--watch'));
+    // The terminal is closed: no core dump of Node, which would restore the modes of the terminal.
+    for (const pid of descendantsOf(shell.pid).filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'bash\n'))
+      signal(pid, 'SIGKILL');
+    await waitUntil('the watch has ended', () => !isAlive(child ?? 0), 15_000);
+    expect(readFileSync(errors, 'utf8')).toBe('');
   });
 });

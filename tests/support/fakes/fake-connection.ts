@@ -8,6 +8,9 @@ export class FakeConnection {
   backlog = 0;
   rttMs: number | undefined = 1;
   requests = 0;
+  /** Whether the server is one that answers global requests. */
+  answersRequests = true;
+  inUse = true;
   lostAt: number | undefined;
   silentMs: number | undefined;
   lostHow: string | undefined;
@@ -33,6 +36,8 @@ export class FakeConnection {
         if (this.hold) this.#held.push(answer);
         else setTimeout(answer, asked);
       },
+      answersRequests: () => this.answersRequests,
+      inUse: () => this.inUse,
       onAnswered: () => {},
       onLost: (sinceMs, how) => {
         this.lostAt = this.now();

@@ -1,5 +1,7 @@
-const turn = globalThis.setImmediate;
+import { endTurn } from './event-loop.ts';
+
 const real = {
+  setImmediate: globalThis.setImmediate,
   setTimeout: globalThis.setTimeout,
   clearTimeout: globalThis.clearTimeout,
   Date: globalThis.Date,
@@ -92,36 +94,37 @@ export class SimClock {
   }
 
   #turn(): Promise<void> {
-    return new Promise((resolve) => turn(resolve));
+    return new Promise(endTurn);
   }
 
   /** Replaces the global clocks and timers until the returned function is called. */
   install(): () => void {
-    const clock = this;
-    class SimDate extends real.Date {
-      constructor(...parts: unknown[]) {
-        if (parts.length === 0) super(clock.wall);
-        else super(...(parts as [number]));
-      }
-      static override now(): number {
-        return clock.wall;
-      }
-    }
-    const set = (run: (...args: unknown[]) => void, ms = 0, ...args: unknown[]) => {
-      const cancel = this.#add(Math.max(1, ms), 'process', () => run(...args));
-      return { cancel, unref: () => {}, ref: () => {} };
-    };
-    const clear = (timer: { cancel?(): void } | undefined) => timer?.cancel?.();
-    Object.assign(globalThis, { setTimeout: set, clearTimeout: clear, Date: SimDate });
-    process.hrtime.bigint = () => BigInt(Math.round(this.now - this.#bootedAt)) * 1_000_000n;
+    installed = this;
     this.#bornOn = this.wall;
-    performance.now = () => (this.trustsWallClock ? this.wall - this.#bornOn : this.now - this.#bornAt);
+    Object.assign(globalThis, SIMULATED);
+    process.hrtime.bigint = hrtime;
+    performance.now = uptime;
     return () => {
-      const { setTimeout, clearTimeout } = real;
-      Object.assign(globalThis, { setTimeout, clearTimeout, Date: real.Date });
-      performance.now = real.now;
-      process.hrtime.bigint = real.hrtime;
+      const { now, hrtime: bigint, ...globals } = real;
+      Object.assign(globalThis, globals);
+      performance.now = now;
+      process.hrtime.bigint = bigint;
+      installed = undefined;
     };
+  }
+
+  /** Milliseconds since the start of the process, by the clock that the daemon takes for monotonic. */
+  get uptimeMs(): number {
+    return this.trustsWallClock ? this.wall - this.#bornOn : this.now - this.#bornAt;
+  }
+
+  get sinceBootMs(): number {
+    return this.now - this.#bootedAt;
+  }
+
+  /** A timer of the process, as setTimeout makes it. */
+  setTimer(ms: number, run: () => void): { readonly cancel: () => void; unref(): void; ref(): void } {
+    return { cancel: this.#add(Math.max(1, ms), 'process', run), unref: nothing, ref: nothing };
   }
 
   #add(ms: number, owner: Timer['owner'], run: () => void): () => void {
@@ -139,4 +142,41 @@ export class SimClock {
       if (index >= 0) this.#timers.splice(index, 1);
     };
   }
+}
+
+/** The clock of this run. The functions are the same in all runs: the compiler has learned them. */
+let installed: SimClock | undefined;
+
+function clock(): SimClock {
+  if (!installed) throw new Error('no clock is installed');
+  return installed;
+}
+
+function nothing(): void {}
+
+class SimDate extends real.Date {
+  constructor(...parts: unknown[]) {
+    if (parts.length === 0) super(clock().wall);
+    else super(...(parts as [number]));
+  }
+
+  static override now(): number {
+    return clock().wall;
+  }
+}
+
+const SIMULATED = {
+  Date: SimDate,
+  setTimeout: (run: (...args: unknown[]) => void, ms = 0, ...args: unknown[]) =>
+    clock().setTimer(ms, args.length === 0 ? run : () => run(...args)),
+  clearTimeout: (timer: { cancel?(): void } | undefined) => timer?.cancel?.(),
+  setImmediate: (run: (...args: unknown[]) => void, ...args: unknown[]) => endTurn(() => run(...args)),
+};
+
+function uptime(): number {
+  return clock().uptimeMs;
+}
+
+function hrtime(): bigint {
+  return BigInt(Math.round(clock().sinceBootMs)) * 1_000_000n;
 }

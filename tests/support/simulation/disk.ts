@@ -39,10 +39,10 @@ export class SimDisk {
   }
 
   break(fault: DiskFault): void {
-    const since = this.brokenSince ?? this.clock.now;
-    this.heal();
+    this.brokenSince ??= this.clock.now;
     this.fault = fault;
-    this.brokenSince = since;
+    // A call that hung meets the other fault: nothing has worked in between.
+    this.#answer();
   }
 
   heal(): void {
@@ -50,9 +50,7 @@ export class SimDisk {
     this.fault = undefined;
     this.brokenSince = undefined;
     this.healedAt = this.clock.now;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const go of waiting) go();
+    this.#answer();
   }
 
   /** The content of a file, for a look from outside; undefined without the file. */
@@ -131,6 +129,12 @@ export class SimDisk {
   set(inode: Inode, data: Buffer): void {
     inode.data = data;
     inode.changed = ++this.#changes;
+  }
+
+  #answer(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const go of waiting) go();
   }
 
   sync(inode: Inode): void {

@@ -9,6 +9,26 @@ export interface Inode {
   synced: Buffer;
   /** Another one after each change. */
   changed: number;
+  /** The memory behind the content, of which so many bytes were ever used. */
+  room?: { readonly memory: Buffer; used: number };
+}
+
+/**
+ * The content with more bytes behind. Earlier contents stay as they are. Only bytes that were never used are written to, so a
+ * log that grows is not copied with each line.
+ */
+export function grown(inode: Inode, bytes: Uint8Array): Buffer {
+  const { data } = inode;
+  const length = data.length + bytes.length;
+  let { room } = inode;
+  if (!room || data.buffer !== room.memory.buffer || data.length !== room.used || length > room.memory.length) {
+    room = { memory: Buffer.allocUnsafeSlow(Math.max(256, 2 * length)), used: 0 };
+    data.copy(room.memory);
+    inode.room = room;
+  }
+  room.memory.set(bytes, data.length);
+  room.used = length;
+  return room.memory.subarray(0, length);
 }
 
 /** What the calls for the facts of a file take. */

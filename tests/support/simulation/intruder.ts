@@ -27,6 +27,8 @@ export class Intruder {
   tamperedAt = Number.NEGATIVE_INFINITY;
   /** Whether the log was tampered with so that a look at the whole log must, or may, tell. */
   tampered: 'not' | 'perhaps' | 'provable' = 'not';
+  /** When the last daemon ended; undefined while one runs. Nothing is written after its end. */
+  endedAt: number | undefined;
   /** When a state file was last removed. */
   lostAt = Number.NEGATIVE_INFINITY;
 
@@ -65,7 +67,8 @@ export class Intruder {
     this.lostAt = clock.now;
     confirmed.route = undefined;
     operator.doubtPending();
-    const isWritten = clock.now - Math.max(retiredSince, disk.healedAt) > WRITTEN_MS && disk.fault === undefined;
+    const until = this.endedAt ?? clock.now;
+    const isWritten = until - Math.max(retiredSince, disk.healedAt) > WRITTEN_MS && disk.fault === undefined;
     if (file !== 'retired.json' || this.tampered !== 'not' || !isWritten) confirmed.retired = undefined;
     if (file === 'events.head' && this.tampered === 'provable') this.tampered = 'perhaps';
   }

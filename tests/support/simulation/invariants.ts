@@ -14,7 +14,7 @@ function broken(promise: Promised, details: string): void {
   throw new Violation(promise, details);
 }
 
-const RETIRABLE = FAMILIES.find(({ name }) => name === 'tunnel_retirable');
+const [RETIRABLE] = FAMILIES.flatMap((each) => (each.name === 'tunnel_retirable' && 'series' in each ? [each] : []));
 
 /** Checks at any moment. Returns whether the hub is retirable. */
 export function check(world: World): boolean {
@@ -56,13 +56,16 @@ function doors({ node }: World): { readonly gate: boolean } | undefined {
   const row = snapshot.tunnels.find(({ name }) => name === HUB);
   const answer = node.answer(HUB);
   if (!row || !answer || answer.retired_at !== null) return undefined;
-  const sample = RETIRABLE?.samples(snapshot).find(({ labels: { tunnel } }) => tunnel === HUB);
+  let metric: number | undefined;
+  RETIRABLE?.series(row, (value) => {
+    metric = value;
+  });
   const says = {
     status: row.retirement?.verdict === 'retirable',
     drain: answer.verdict === 'retirable',
     gate: isPassed(answer),
     wait: holds('retirable', row).kind === 'holds',
-    metric: sample?.value === 1,
+    metric: metric === 1,
   };
   if (new Set(Object.values(says)).size > 1) broken('all doors agree', JSON.stringify(says));
   return says;

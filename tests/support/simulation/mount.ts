@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
 import type { SimDisk } from './disk.ts';
-import { errno, flagsOf, type Inode, type StatOptions, statsOf, textOf } from './inode.ts';
+import { errno, flagsOf, grown, type Inode, type StatOptions, statsOf, textOf } from './inode.ts';
 
 /** The calls of `node:fs/promises` on which the simulated disk answers; and one of `node:fs`. */
 export type DiskCalls = Readonly<Record<DiskCall, (...args: never[]) => unknown>>;
@@ -148,7 +148,7 @@ export class DiskMount {
 
   #handle(inode: Inode): object {
     const disk = this.#disk;
-    const add = (bytes: Uint8Array) => disk.set(inode, Buffer.concat([inode.data, bytes]));
+    const add = (bytes: Uint8Array) => disk.set(inode, grown(inode, bytes));
     const put = (bytes: Uint8Array) =>
       this.#change(
         (full) => {

@@ -185,6 +185,7 @@ export class SimNode {
       },
       unretire: (names) => this.retirement.unretire(names),
       followPlan: async () => this.followPlan(),
+      settled: () => this.recorder.settled(),
       recorded: () => Promise.reject(new Error('no installation happens here')),
       recordPlanEdit: () => Promise.reject(new Error('the plan is no file here')),
       cutovers: this.cutovers,
@@ -235,7 +236,7 @@ export class SimNode {
         this.followPlan();
         await this.#supervisor.tick(now);
         this.cutovers.sample(now);
-        this.recorder.tick(this.retirement.pulses(this.#supervisor.pulses()));
+        this.recorder.tick(this.#supervisor.uses(), () => this.retirement.pulses(this.#supervisor.pulses()));
         this.retirement.tick(now);
       },
       () => TICK_MS,

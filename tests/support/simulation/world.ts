@@ -171,6 +171,7 @@ export class World implements AsyncDisposable {
   /** Ends the daemon, as kill -9 does. */
   async #end(): Promise<void> {
     this.operator.pending.clear();
+    this.intruder.endedAt = this.clock.now;
     this.#mount.kill();
     this.clock.endProcess();
     this.network.endProcess(this.node);
@@ -239,6 +240,7 @@ export class World implements AsyncDisposable {
 
   async #begin(): Promise<void> {
     this.#bornAt = this.clock.now;
+    this.intruder.endedAt = undefined;
     let over = false;
     const start = this.node.start().finally(() => {
       over = true;

@@ -94,6 +94,13 @@ describe(diffConfig, () => {
     expect(summarizeDiff(diff)).toBe(`${aspect} changed`);
   });
 
+  it('says that a running daemon keeps its state_dir', () => {
+    const diff = diffConfig(load(BASE), edited('node: a', 'node: b\nstate_dir: /elsewhere'));
+    // Without a runtime directory, the control socket is in the state directory.
+    expect(diff.daemon).toEqual(new Set(['node', 'control', 'state_dir']));
+    expect(summarizeDiff(diff)).toBe('node, control changed, state_dir stays as it is until a restart');
+  });
+
   it('reports added, removed and renamed tunnels, and no others', () => {
     const diff = diffConfig(load(BASE), edited('two: {', 'three: {'));
     expect(diff).toMatchObject({ added: ['three'], removed: ['two'], changed: new Map(), links: [] });

@@ -34,6 +34,10 @@ describe(readYaml, () => {
     ['a: &x { b: 1 }\nc:\n  <<: *x\n', '3:3 merge keys (<<)', 'the keys themselves'],
     ['a: &x &y 1\n', '1:7 two anchors', 'expected one'],
     ['a: 1\n---\nb: 2\n', '2:1 a second document', 'one document'],
+    ['tunnels:\n  1.10: a\n', '2:3 YAML reads the key "1.10" as 1.1', 'the key in quotes'],
+    ['a: { 0x10: 1 }\n', '1:6 YAML reads the key "0x10" as 16', 'the key in quotes'],
+    ['a: 1\n~: 2\n', '2:1 YAML reads the key "~" as nothing', 'the key in quotes'],
+    ['a: 1\n007: 2\n', '2:1 YAML reads the key "007" as 7', 'the key in quotes'],
     ['a: b\u0000c\n', '1:5 the control character U+0000', 'without such characters'],
     ['a: 1\nb: x\u0007\n', '2:5 the control character U+0007', 'without such characters'],
   ])('explains %j once, in words for an editor', (text, start, end) => {
@@ -52,5 +56,35 @@ describe(readYaml, () => {
 
   it('reads quotes, brackets and colons inside plain values', () => {
     expect(mistakesIn(`a: it's [fine\nb: "x: [y"\nc: http://x\nd: 'don''t'\n# it's a comment [\ne: [1]\n`)).toEqual([]);
+  });
+
+  it('reads keys that are numbers or words of YAML, if they keep their text', () => {
+    expect(readYaml('1: a\n2.5: b\ntrue: c\nnull: d\n"1.10": e\n')).toMatchObject({
+      mistakes: [],
+      data: { 1: 'a', 2.5: 'b', true: 'c', '1.10': 'e' },
+    });
+  });
+
+  it('reads an alias as often as somebody writes it', () => {
+    const uses = Array.from({ length: 2_000 }, (_, index) => `t${index}: { probe: *tcp, list: [*one, *one] }\n`);
+    const text = `tcp: &tcp { tcp: {} }\none: &one 1\n${uses.join('')}`;
+    const { data, mistakes } = readYaml(text);
+    expect(mistakes).toEqual([]);
+    expect(data).toMatchObject({ t1999: { probe: { tcp: {} }, list: [1, 1] } });
+  });
+
+  it.each([
+    ['wide', (level: number) => `[${`*a${level - 1}, `.repeat(9)}1]`, 'the aliases expand to more than 1000000 values'],
+    ['deep', (level: number) => `[*a${level - 1}]`, 'nested more than 40 levels deep'],
+    ['deep in mappings', (level: number) => `{ b: *a${level - 1} }`, 'nested more than 40 levels deep'],
+  ])('refuses aliases that make a small file too %s, at the first alias that does', (_what, next, message) => {
+    const lines = Array.from(
+      { length: 60 },
+      (_, level) => `a${level}: &a${level} ${level === 0 ? '[1]' : next(level)}\n`,
+    );
+    const { data, mistakes } = readYaml(lines.join(''));
+    expect(data).toBeUndefined();
+    expect(mistakes).toEqual([expect.objectContaining({ message: expect.stringContaining(message) })]);
+    expect(mistakes[0]?.line).toBeGreaterThan(5);
   });
 });

@@ -1,5 +1,5 @@
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { homeOf } from '../../../base/home.ts';
 import type { NameKind } from '../../../config/names.ts';
 import { type DefaultPathEnvironment, defaultConfigPath } from '../../../config/paths.ts';
 
@@ -25,5 +25,5 @@ function fileOf(words: readonly string[], env: DefaultPathEnvironment): string {
   // Words of a shell that completes are not expanded yet.
   const written = (at === -1 ? undefined : words[words[at + 1] === '=' ? at + 2 : at + 1]) || joined;
   if (!written) return defaultConfigPath(env);
-  return written.startsWith('~/') ? join(env.HOME || homedir(), written.slice(2)) : written;
+  return written.startsWith('~/') ? join(homeOf(env), written.slice(2)) : written;
 }

@@ -8,4 +8,6 @@ export interface PolicyFinding extends Finding {
   /** `error`: `check` fails. `warning`: `check` reports it. `notice`: allowed for now by an exception. */
   readonly severity: 'error' | 'warning' | 'notice';
   readonly code: AdvisoryCode;
+  /** The subject of the advisory, if the message changes while the finding stays. */
+  readonly subject?: string;
 }

@@ -20,7 +20,8 @@ export function checkPolicy(node: PolicyNode, written: Plan | undefined, now: Da
   const tunnels = [...node.tunnels.values()];
   return [
     ...checkNode(node),
-    ...tunnels.flatMap((tunnel) => checkStep(plan, tunnel)),
+    // The daemon asks each second, and few tunnels have a step: no list for each of the others.
+    ...tunnels.filter(({ drain }) => drain?.step !== undefined).flatMap((tunnel) => checkStep(plan, tunnel)),
     ...[...node.actors.values()].flatMap((actor) => checkFallback(plan, actor, now)),
     ...(plan === undefined
       ? []
@@ -52,7 +53,17 @@ function checkNode(node: PolicyNode): readonly PolicyFinding[] {
 function checkTunnelCount(count: number): PolicyFinding[] {
   if (count <= MOST_TUNNELS) return [];
   const message = `this node has ${count} persistent tunnels, more than ${MOST_TUNNELS}; evaluate WireGuard`;
-  return [{ file: 'config', severity: 'warning', code: 'wireguard_threshold', path: ['tunnels'], message, at: 'key' }];
+  return [
+    {
+      file: 'config',
+      severity: 'warning',
+      code: 'wireguard_threshold',
+      subject: 'number of tunnels',
+      path: ['tunnels'],
+      message,
+      at: 'key',
+    },
+  ];
 }
 
 /** Production never depends on a workstation, which may be off at any time: not as a hop, and not as the node itself. */

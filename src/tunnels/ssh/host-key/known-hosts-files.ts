@@ -4,14 +4,13 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { inSlices } from '../../../base/async/slices.ts';
 import { TunnelError } from '../../../base/errors.ts';
 import { permissionHint } from '../../../base/files/permission-hint.ts';
+import { readStable } from '../../../base/files/read-stable.ts';
 import { findLines, type HostLines } from './host-lines.ts';
 import { type KnownHosts, keyscanHint, parseKnownHosts } from './known-hosts.ts';
 
 /** Far above any known_hosts file; limits the memory when the path is wrong. */
 const MOST_BYTES = 64 * 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
-/** A file that is written while it is read is read again, this often. */
-const READS = 3;
 
 /** One content of a file, parsed, and the lines found in it so far. */
 interface Parsed {
@@ -35,7 +34,7 @@ export class KnownHostsFiles {
   async find(path: string, host: string, port: number): Promise<Pick<KnownHosts, 'problems'> & { lines: HostLines }> {
     const refuse = (reason: string, cause?: unknown, hint = keyscanHint(host, port, path)) =>
       new TunnelError('host_key_unknown', `no host key is known: ${path} ${reason}`, { cause, hint });
-    const content = await readStable(path).catch((error: unknown) => {
+    const content = await readContent(path).catch((error: unknown) => {
       throw refuse(reasonOf(error), error, isRefused(error) ? permissionHint(path, 'known_hosts') : undefined);
     });
     const parsed = this.#parse(path, content);
@@ -76,26 +75,17 @@ interface Content {
 }
 
 /** Rejects with the system's error, `ENOTREG`, `EFBIG` or `ECHANGED`. */
-async function readStable(path: string): Promise<Content> {
+async function readContent(path: string): Promise<Content> {
   // O_NONBLOCK: opening a FIFO waits for a writer, and each wait blocks one of the few threads for file access.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    for (let reads = 0; reads < READS; reads++) {
-      const before = await stampOf(file);
-      const content = await readAll(file);
-      // Half of a file may lack the line that revokes a key.
-      if ((await stampOf(file)) === before) return content;
-    }
-    throw Object.assign(new Error('the file keeps changing'), { code: 'ECHANGED' });
+    const stats = await file.stat();
+    if (!stats.isFile() && !stats.isDirectory()) throw Object.assign(new Error('not a file'), { code: 'ENOTREG' });
+    // Half of a file may lack the line that revokes a key.
+    return await readStable(file, () => readAll(file));
   } finally {
     await file.close();
   }
-}
-
-async function stampOf(file: FileHandle): Promise<string> {
-  const stats = await file.stat({ bigint: true });
-  if (!stats.isFile() && !stats.isDirectory()) throw Object.assign(new Error('not a file'), { code: 'ENOTREG' });
-  return [stats.size, stats.mtimeNs, stats.ctimeNs].join('.');
 }
 
 async function readAll(file: FileHandle): Promise<Content> {

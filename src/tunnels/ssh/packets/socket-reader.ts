@@ -1,4 +1,5 @@
 import type { OnReadOpts, Socket } from 'node:net';
+import { readInTurns } from '../../../base/net/reading-turns.ts';
 import { Slabs } from './slabs.ts';
 import type { Holder } from './trace.ts';
 
@@ -64,6 +65,7 @@ export class SocketReader {
 
   /** False stops reading until the stream of the socket is read again. */
   #received(bytes: number): boolean {
+    if (this.#socket) readInTurns(this.#socket, bytes);
     const full = this.#to + bytes === this.#slab.length;
     this.#to += bytes;
     this.#calm = bytes <= SMALL_SLAB / LEAST_PART ? this.#calm + 1 : 0;

@@ -35,6 +35,7 @@ beforeEach(async () => {
   temp = tempDir('control');
   path = join(temp.path, 'run', 'control.sock');
   actions = {
+    settled: async () => {},
     planEdited: async () => ({ seq: 1 }),
     releaseObserved: async () => ({ seq: 1 }),
     reload: async () => ({
@@ -76,6 +77,13 @@ const mode = (at: string) => (statSync(at).mode & 0o777).toString(8);
 const codeOf = (text: string) => JSON.parse(text).error.code;
 
 describe('the control socket', () => {
+  it('refuses a path that no client can connect to, and the client says why', async () => {
+    const long = join(temp.path, 'x'.repeat(120));
+    const start = startControlServer(long, { answer: (line) => answer(line, actions, () => {}), onError: () => {} });
+    await expect(start).rejects.toMatchObject({ message: expect.stringContaining('107 are possible') });
+    await expect(command(long, RELOAD, reloadResult, never)).rejects.toThrow(/too long for a socket/);
+  });
+
   it('limits the control socket and its directory to owner and group, and removes them at the end', async () => {
     const before = process.umask(0o077);
     await start().finally(() => process.umask(before));

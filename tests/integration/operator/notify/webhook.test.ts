@@ -74,6 +74,21 @@ const fail = (status: number) => (response: ServerResponse) => {
   response.writeHead(status).end();
 };
 
+test.each(['one-s3cret\nother-s3cret\n', '€-s3cret\n', 'a\ts3cret\n', '\n'])(
+  'sends nothing with the unusable token %j, and logs no part of the token',
+  async (text) => {
+    using directory = tempDir('notify');
+    const secretFile = join(directory.path, 'token');
+    writeFileSync(secretFile, text, { mode: 0o600 });
+    const { received, url } = await startServer();
+    start(url, { secretFile }).send(notice('one'));
+    await waitUntil('the failure is logged', () => lines.length > 0);
+    expect(lines.join('')).toContain(`${secretFile} is not one line`);
+    expect(lines.join('').replaceAll(url, '')).not.toContain('s3cret');
+    expect(received).toEqual([]);
+  },
+);
+
 test('delivers notices in order, with the token of the file, and only the chosen events', async () => {
   using directory = tempDir('notify');
   const secretFile = join(directory.path, 'token');

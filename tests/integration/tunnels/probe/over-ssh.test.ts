@@ -71,6 +71,7 @@ class ClientSource implements ChannelSource {
       server: '',
       gone: () => new TunnelError('connection_reset', 'the client is closed'),
       deaf: () => undefined,
+      answeringSince: () => 0,
       onAnswered: () => {},
       onOpened: () => {
         this.confirmed += 1;

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Connection } from 'ssh2';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectSession, loopback, never, originator } from '../../../support/clients/ssh-session.ts';
 import { CHANNEL_ATTACKS, FLOODS } from '../../../support/peers/attacks.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
@@ -125,6 +125,10 @@ describe('an upload to a server with a tiny window', () => {
 });
 
 describe('a session that listens at a hostile server', () => {
+  // The guard allows thousands of connections a second: a busy machine would not send more than that.
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+  afterEach(() => void vi.useRealTimers());
+
   const connection = (port: number) =>
     message(90, 'forwarded-tcpip', 7, 2 * 1024 * 1024, 32_768, '127.0.0.1', port, '127.0.0.1', 6_000);
 

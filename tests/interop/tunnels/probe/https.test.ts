@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -68,6 +69,8 @@ describe.skipIf(!has('sshd') || !has('openssl'))('an https probe', () => {
     await using old = await startTlsHub(expired);
     await using plain = await startEcho();
     const https = { ...ANSWER, ca: authority.file, host: 'hub.example' };
+    const fifo = join(directory.path, 'fifo.pem');
+    execFileSync('mkfifo', [fifo]);
     const failures = {
       name: [
         hub.port,
@@ -82,6 +85,7 @@ describe.skipIf(!has('sshd') || !has('openssl'))('an https probe', () => {
         { ...https, ca: join(directory.path, 'missing.pem') },
         /CA file of the probe cannot be read: ENOENT/,
       ],
+      fifo: [hub.port, { ...https, ca: fifo }, /CA file of the probe cannot be read: .+ is not a regular file/],
       plain: [plain.port, https, /the target does not speak TLS/],
     } as const;
     const tunnels = Object.entries(failures).map(([name, [target, https]]) => [

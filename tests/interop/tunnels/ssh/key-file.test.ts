@@ -197,6 +197,14 @@ describe.skipIf(!has('ssh-keygen'))('key files made by ssh-keygen', () => {
     });
   });
 
+  test('reads a key that has other text around, as ssh does', async () => {
+    const path = make('among', '-t', 'ecdsa', '-m', 'PEM');
+    const parameters = '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n';
+    const other = readFileSync(make('second', '-t', 'ed25519'), 'utf8');
+    writeFileSync(path, `Bag Attributes\n${parameters}${readFileSync(path, 'utf8')}a remark\n${other}`);
+    expect(await loadKeyFile(path)).toMatchObject({ fingerprint: keygenFingerprint(path) });
+  });
+
   test('rejects a FIFO without a hang', async () => {
     const path = join(directory, 'fifo');
     execFileSync('mkfifo', ['-m', '600', path]);

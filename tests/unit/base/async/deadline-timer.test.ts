@@ -30,13 +30,15 @@ it('calls nothing once ended', () => {
 });
 
 it.each([
-  ['an answer comes then', 500, 0],
-  ['no answer comes', 1_000, 1],
-])('gives the answers one more second after a stop of the process: %s', (_, waitedMs, calls) => {
+  ['an answer comes then', 40_000, 500, 0],
+  ['no answer comes', 40_000, 1_000, 1],
+  ['an answer comes soon after a short stop', 300, 299, 0],
+  ['no answer comes after a short stop', 300, 300, 1],
+])('gives the answers the time of a stop of the process, up to a second: %s', (_, stoppedMs, waitedMs, calls) => {
   const clock = vi.spyOn(performance, 'now');
   const timer = new DeadlineTimer(1_000, over);
   // The clock went on while the timers stood still.
-  clock.mockReturnValue(performance.now() + 40_000);
+  clock.mockReturnValue(performance.now() + 1_000 + stoppedMs);
   vi.advanceTimersByTime(1_000);
   expect(over).not.toHaveBeenCalled();
   vi.advanceTimersByTime(waitedMs);

@@ -21,6 +21,7 @@ describe(checkListeners, () => {
     ['[::ffff:127.0.0.1]:80', '127.0.0.1:80'],
     ['localhost:80', '[0:0:0:0:0:0:0:1]:80'],
     ['unix:/run/a', 'unix:/run/a'],
+    ['unix:/run/a', 'unix:/run//./b/../a'],
   ])('reports a conflict of %s and %s', (a, b) => {
     expect(collisions({ listen: a }, { listen: b })).toEqual(['tunnels.b.listen']);
   });

@@ -6,6 +6,7 @@ import { recordingLogger } from '../../../support/fakes/fake-link.ts';
 
 let sent: Assignments[];
 let line: string;
+let event: number;
 let stuck: string[];
 let unit: Unit;
 
@@ -13,6 +14,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   sent = [];
   line = '1/1 up';
+  event = 1;
   stuck = [];
   const channel = {
     via: 'sd-notify',
@@ -25,6 +27,7 @@ beforeEach(() => {
       notifier: new Notifier(channel),
       log: recordingLogger([]),
       statusLine: () => line,
+      lastEvent: () => event,
       vitals: () => ({ heartbeatAgeMs: 0, stuck }),
     },
   );
@@ -42,8 +45,16 @@ describe('notifications of the unit', () => {
     expect(sent).toEqual([{ STATUS: '1/1 up' }, { READY: 1 }]);
     await vi.advanceTimersByTimeAsync(1_500);
     line = '0/1 up';
-    await vi.advanceTimersByTimeAsync(3_000);
-    expect(sent.filter(({ STATUS }) => STATUS !== undefined)).toEqual([{ STATUS: '1/1 up' }, { STATUS: '0/1 up' }]);
+    event++;
+    await vi.advanceTimersByTimeAsync(1_000);
+    const lines = () => sent.flatMap(({ STATUS }) => STATUS ?? []);
+    expect(lines()).toEqual(['1/1 up', '0/1 up']);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(lines()).toEqual(['1/1 up', '0/1 up']);
+    // What changes without an event, as the minutes until a renewal do.
+    line = '0/1 up, cert renewal is due';
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(lines()).toEqual(['1/1 up', '0/1 up', line]);
   });
 
   it('sends three watchdog messages within the limit, and none during a hang', async () => {

@@ -35,13 +35,16 @@ describe(terminal, () => {
     return terminal({ isTTY, columns: 80 }, env).colour;
   };
 
-  it('colours a terminal unless NO_COLOR is set, and the option decides before both', () => {
+  it('colours a terminal unless NO_COLOR is set or TERM is dumb, and the option decides before both', () => {
     expect(look('auto', true)).toBe(true);
     expect(look('auto', false)).toBe(false);
     expect(look('auto', true, { NO_COLOR: '1' })).toBe(false);
     expect(look('auto', true, { NO_COLOR: '' })).toBe(true);
     expect(look('always', false, { NO_COLOR: '1' })).toBe(true);
     expect(look('never', true)).toBe(false);
+    expect(look('auto', true, { TERM: 'dumb' })).toBe(false);
+    // Nothing is drawn again in place there; the width still counts.
+    expect(terminal({ isTTY: true, columns: 80 }, { TERM: 'dumb' })).toMatchObject({ isTty: false, columns: 80 });
   });
 
   it('has no width without a terminal, and on a terminal that does not know its width', () => {

@@ -23,7 +23,7 @@ test.each([
     'hub: retired, no_rollback overridden (a test)',
   ],
   [{ event: 'tunnel.used', tunnel: 'hub' }, 'hub: used again'],
-  [{ event: 'operator.down', tunnels: ['a', 'b'] }, 'a, b: operator down'],
+  [{ event: 'operator.down', tunnels: ['a', 'b'] }, 'a, b: an operator ran `fleet-mesh down`'],
   [{ event: 'session.up', host: 'coulombcore', actor: 'atm' }, 'link to coulombcore: session up'],
   [
     { event: 'session.up', host: 'bastion', session: 4, credential: 'certificate', replaces: 3 },

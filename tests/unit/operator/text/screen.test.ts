@@ -73,6 +73,29 @@ describe(screenLines, () => {
     expect(lines.join('\n')).toMatch(/\d+ lines above, \d+ below/);
   });
 
+  it.each(['the table', 'a detail'])(
+    'shows every line of %s page by page, also on a screen of 20 columns and 5 rows',
+    (what) => {
+      const small = { ...size, columns: 20, rows: 5 };
+      const start = press(firstScreen(), 'down', ...(what === 'a detail' ? ['return'] : [])) as Screen;
+      const wordsOf = (lines: readonly string[]) =>
+        lines.flatMap((line) => stripVTControlCharacters(line).split(/\s+/));
+      const all = screenLines(start, status, { ...small, rows: undefined });
+      const text = wordsOf(all.slice(0, all.lastIndexOf('')));
+      const seen = new Set<string>();
+      for (let [screen, page] = [start, 0]; page < text.length; page++) {
+        const lines = screenLines(screen, status, small);
+        expect(lines.length).toBeLessThanOrEqual(5);
+        for (const line of lines) expect(stripVTControlCharacters(line).length).toBeLessThanOrEqual(20);
+        for (const word of wordsOf(lines)) seen.add(word);
+        screen = press(screen, 'pagedown') as Screen;
+      }
+      expect(text.filter((word) => !seen.has(word))).toEqual([]);
+      expect(text).toContain('bastion');
+      expect(press(start, 'pagedown', 'pageup')).toEqual(start);
+    },
+  );
+
   it('breaks long lines instead of cutting them', () => {
     const lines = screenLines(firstScreen('alpha'), status, { ...size, columns: 40 });
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(40);

@@ -1,9 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { exportEvents } from '../../../../src/operator/commands/export-events.ts';
+import { EventLog } from '../../../../src/retirement/evidence/event-log.ts';
 import { exportLog, manifest } from '../../../../src/retirement/evidence/export.ts';
+import { verifyLog } from '../../../../src/retirement/evidence/verify.ts';
 import { linesOf, writeLog } from '../../../support/fakes/evidence-story.ts';
 import { has } from '../../../support/machine/capabilities.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
@@ -24,6 +26,21 @@ beforeEach(() => {
 });
 
 const exported = (where = out) => exportLog({ directory, out: where, version: '0.1.0', now: NOW });
+/** A daemon's log whose files are small. */
+const openLog = (where: string) =>
+  EventLog.open(
+    {
+      directory: where,
+      rotateBytes: 2_000,
+      lookMs: 3_600_000,
+      rememberMs: 1_000,
+      retryMs: 5,
+      slowMs: 60_000,
+      uptimeMs: () => performance.now(),
+      claim: async () => {},
+    },
+    { onFound: () => {}, onWritten: () => {}, onCondition: () => {} },
+  );
 const inOut = (name: string) => join(out, name);
 
 describe(exportLog, () => {
@@ -58,6 +75,36 @@ describe(exportLog, () => {
     execFileSync('mkfifo', [join(directory, 'events.jsonl')]);
     await expect(exported(inOut('new'))).rejects.toThrow('not a regular file');
     expect(readdirSync(out)).toEqual([]);
+  });
+
+  it('refuses a log without an entry', async () => {
+    rmSync(join(directory, 'events.head'));
+    writeFileSync(join(directory, 'events.jsonl'), '');
+    await expect(exported()).rejects.toThrow(`the log in ${directory} has no entries yet`);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it('files a whole log while the daemon appends to it and rotates it', async () => {
+    const { log } = await openLog(directory);
+    let over = false;
+    const writing = (async () => {
+      for (let n = 0; !over; n++) await log.append({ at: NOW, uptimeMs: n, event: 'test.happened', n }, true);
+    })();
+    const found: (readonly [number, readonly unknown[]])[] = [];
+    for (let n = 0; n < 8; n++) {
+      const where = join(directory, '..', String(n));
+      const { entries, problems } = await exported(where);
+      const copy = await verifyLog(where);
+      found.push([entries, problems], [copy.entries, copy.problems]);
+    }
+    over = true;
+    await writing;
+    await log.close();
+    expect(readdirSync(directory).length).toBeGreaterThan(3);
+    const counts = found.map(([entries]) => entries);
+    expect(found.filter(([, problems]) => problems.length > 0)).toEqual([]);
+    expect(counts).toEqual(counts.toSorted((a, b) => a - b));
+    expect(counts.filter((_, index) => index % 2 === 0)).toEqual(counts.filter((_, index) => index % 2 === 1));
   });
 
   it('refuses a directory without a log', async () => {
@@ -102,12 +149,48 @@ describe.skipIf(!has('jq'))('an export, checked with sha256sum and jq', () => {
     ['a missing line', (lines) => lines.toSpliced(3, 1), 'line 4: '],
     ['a missing first line', (lines) => lines.slice(1), 'line 1: '],
     ['missing last lines', (lines) => lines.slice(0, -2), 'the last line is not the one in manifest.json'],
-    ['a changed last line', (lines) => lines.with(-1, altered(lines.at(-1))), 'the last line is not the one'],
+    [
+      'a changed last line',
+      (lines) => lines.with(-1, altered(lines.at(-1))),
+      'not the line that the daemon had written',
+    ],
   ])('shows %s behind forged sums, and names the place', async (_, edit, place) => {
     await exported();
     change(edit);
     forgeSums();
     expect(verify()).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining(place) });
+  });
+
+  it('shows a changed line behind lines that were made anew for it', async () => {
+    const story = linesOf({ from: FROM, until: FROM + 180_000 });
+    const before = readFileSync(join(directory, 'events.head'));
+    writeLog(directory, [...story.slice(0, -1), { ...story.at(-1), forged: 1 }, ...story.slice(-1)] as typeof story);
+    writeFileSync(join(directory, 'events.head'), before);
+    const { problems } = await exported();
+    expect(problems).toMatchObject([{ line: texts.length, message: 'was changed after it was written' }]);
+    expect(verify()).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining(`line ${texts.length}: not the line`),
+    });
+  });
+
+  it('names a line that is no entry', async () => {
+    await exported();
+    change((lines) => lines.with(2, '{"seq":3'));
+    forgeSums();
+    expect(verify()).toMatchObject({ status: 1, stderr: expect.stringContaining('line 3: not an entry') });
+  });
+
+  it('shows that all entries are missing', async () => {
+    writeFileSync(join(directory, 'events.jsonl'), '');
+    expect((await exported()).problems).toHaveLength(1);
+    expect(verify()).toMatchObject({ status: 1, stderr: expect.stringContaining(`up to entry ${texts.length}`) });
+  });
+
+  it('says that the end is not proved without the known head', async () => {
+    rmSync(join(directory, 'events.head'));
+    expect(await exported()).toMatchObject({ known_head: null, problems: [] });
+    expect(verify()).toMatchObject({ status: 0, stderr: expect.stringContaining('events.head was missing') });
   });
 
   it('shows that entries are missing at the end of the log itself', async () => {

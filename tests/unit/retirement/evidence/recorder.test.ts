@@ -65,7 +65,7 @@ describe(Recorder, () => {
     first.note(change('up'));
     const usedAt = new Date();
     first.note({ event: 'tunnel.used', tunnel: 'hub' }, usedAt);
-    first.tick(new Map([['hub', up]]));
+    first.tick(new Map(), () => new Map([['hub', up]]));
     await first.stop();
     expect(await told()).toEqual(['daemon.started', 'tunnel.state', 'tunnel.used', 'heartbeat', 'daemon.stopped']);
     const second = recorder();
@@ -89,7 +89,7 @@ describe(Recorder, () => {
     one.note(change('up'));
     for (let n = 0; n < 3_000; n++) {
       one.note({ event: 'operator.up', tunnels: ['hub'] });
-      one.tick(new Map([['hub', up]]));
+      one.tick(new Map(), () => new Map([['hub', up]]));
     }
     expect(one.historyOf('hub')?.spans.filter(({ begins }) => begins)).toHaveLength(1);
   });
@@ -125,7 +125,7 @@ describe(Recorder, () => {
     expect(one.historyOf('hub')).toBeUndefined();
     chmodSync(state, 0o700);
     const tickAndLook = () => {
-      one.tick(new Map([['hub', up]]));
+      one.tick(new Map(), () => new Map([['hub', up]]));
       return one.condition.kind;
     };
     await expect.poll(tickAndLook, { timeout: 4_000 }).toBe('ok');

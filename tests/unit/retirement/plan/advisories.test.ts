@@ -57,7 +57,11 @@ it('reports an expired exception, and the violation that it no longer covers', (
 it('reports an invalid plan, with and without a previous plan', () => {
   const lastLoad = { ok: false, at: NOW, error: 'plan.yaml:1:1: no' };
   expect(advisoriesOf(config, watched({ plan: undefined, lastLoad }), NOW)).toEqual([
-    { code: 'plan_unusable', message: 'the plan is invalid, no plan is in force: plan.yaml:1:1: no' },
+    {
+      code: 'plan_unusable',
+      message: 'the plan is invalid, no plan is in force: plan.yaml:1:1: no',
+      subject: 'plan',
+    },
   ]);
   expect(advisoriesOf(config, watched({ lastLoad }), NOW)[0]?.message).toContain('the previous plan stays in force');
 });
@@ -91,5 +95,33 @@ it('logs a lasting trouble once although its message changes, and again each hou
     'warn 60 attempts failed',
     'warn 120 attempts failed',
     'info cleared: 125 attempts failed',
+  ]);
+});
+
+it('logs one advisory while the number of tunnels changes, or the mistake in the plan', () => {
+  const lines: string[] = [];
+  const log = new AdvisoryLog(createLogger({ level: 'info', stream: { write: (line) => void lines.push(line) } }));
+  const [first] = config.tunnels.values();
+  if (first === undefined) throw new Error('the file has no tunnel');
+  const withTunnels = (count: number) => ({
+    ...config,
+    tunnels: new Map(Array.from({ length: count }, (_, index) => [`t${index}`, { ...first, name: `t${index}` }])),
+  });
+  const broken = (error: string) => watched({ plan: undefined, lastLoad: { ok: false, at: NOW, error } });
+  for (const [count, plan] of [
+    [5, undefined],
+    [6, broken('one mistake')],
+    [7, broken('another mistake')],
+    [8, broken('a third mistake')],
+    [5, undefined],
+  ] as const) {
+    const policy = advisoriesOf(withTunnels(count), plan, NOW);
+    log.update(policy.filter(({ code }) => code === 'wireguard_threshold' || code === 'plan_unusable'));
+  }
+  expect(lines.map((line) => JSON.parse(line)).map(({ level, msg }) => `${level} ${msg}`)).toEqual([
+    'warn the plan is invalid, no plan is in force: one mistake',
+    'warn this node has 6 persistent tunnels, more than 5; evaluate WireGuard',
+    'info cleared: the plan is invalid, no plan is in force: a third mistake',
+    'info cleared: this node has 8 persistent tunnels, more than 5; evaluate WireGuard',
   ]);
 });

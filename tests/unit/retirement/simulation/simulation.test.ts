@@ -65,6 +65,10 @@ describe('the simulator of the drain side', () => {
     20_000_679,
     // The model wanted to read the log while the daemon wrote its head, and let no time pass.
     50_009_460,
+    // A write that had hung was done at last, and passed for a disk that works, while later events still waited.
+    700_012_499,
+    // A command was answered before its evidence was written, and kill -9 came in between.
+    700_013_279,
   ])('holds every promise with the seed %i, which once broke one', async (seed) => {
     expect((await simulate({ seed })).broken).toBeUndefined();
   });
@@ -74,6 +78,7 @@ describe('the simulator of the drain side', () => {
     await simulate({ seed: 3, steps: [] });
     expect([Date, setTimeout, performance.now, process.hrtime.bigint]).toEqual(before);
     const { readFile } = await import('node:fs/promises');
-    await expect(readFile('/sim/state/events.jsonl')).rejects.toThrow('ENOENT: no such file');
+    // The words of the system, whether or not the machine has such a directory.
+    await expect(readFile('/sim/state/events.jsonl')).rejects.toThrow(/ENOENT: no such file|EACCES: permission denied/);
   });
 });

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import type { Family, Sample } from '../../../../src/telemetry/metrics/families.ts';
-import { familyText } from '../../../../src/telemetry/metrics/family-text.ts';
+import type { Family, Sample, TunnelFamily } from '../../../../src/telemetry/metrics/families.ts';
+import { familyText, pageRows, tunnelFamilyText } from '../../../../src/telemetry/metrics/family-text.ts';
+import { tunnelFixture } from '../../../support/fakes/status-fixture.ts';
 
 /** The text of a registry that has only these series. */
 async function asPromClient(type: 'gauge' | 'counter', samples: readonly Sample[]): Promise<string> {
@@ -35,10 +36,31 @@ test('writes the samples of a family as prom-client does, also the same series t
           samples: () => samples,
         };
         expect(familyText('p_', family, samples)).toBe(await asPromClient(type, samples));
-        const [first] = samples;
-        if (!first) return;
-        const alone = familyText('p_', { ...family, distinct: true }, [first]);
-        expect(alone).toBe(await asPromClient(type, [first]));
+      },
+    ),
+  );
+});
+
+test('writes the series of tunnels as prom-client does', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom('gauge', 'counter'),
+      fc.uniqueArray(label, { minLength: 1, maxLength: 4 }),
+      value,
+      async (type, names, first) => {
+        const states = ['up', 'down'];
+        const family: TunnelFamily = {
+          name: 'some',
+          help: 'Some \\ help.',
+          type,
+          labels: ['tunnel', 'state'],
+          series: (_, put) => states.forEach((state, index) => void put(first + index, `,state="${state}"`)),
+        };
+        const samples = names.flatMap((tunnel) =>
+          states.map((state, index) => ({ labels: { tunnel, state }, value: first + index })),
+        );
+        const rows = pageRows(names.map((name) => tunnelFixture({ name })));
+        expect(tunnelFamilyText('p_', family, rows)).toBe(await asPromClient(type, samples));
       },
     ),
   );

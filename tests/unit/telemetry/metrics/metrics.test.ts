@@ -43,6 +43,10 @@ test('renders every value of the snapshot', async () => {
     ['link_kex_info{host="coulombcore",actor="atm-fleet-mesh",kex="curve25519-sha256"}', 1],
     ['link_rtt_seconds{host="coulombcore",actor="atm-fleet-mesh"}', 0.0008],
     ['link_connect_attempts_total{host="coulombcore",actor="atm-fleet-mesh",code="ok"}', 0],
+    // Before the first event: a rate would miss an event that begins the series.
+    ['link_hedged_opens_total{host="coulombcore",actor="atm-fleet-mesh",result="won"}', 0],
+    ['link_detect_seconds_count{host="coulombcore",actor="atm-fleet-mesh"}', 0],
+    ['tunnel_hold_seconds_count{tunnel="state-hub"}', 0],
     ['credential_info{actor="atm-fleet-mesh",type="static_key"}', 1],
     ['client_lookups_total{result="skipped"}', 0],
     ['config_reload_success', 1],

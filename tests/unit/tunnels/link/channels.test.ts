@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TunnelError } from '../../../../src/base/errors.ts';
+import { SessionFull, TunnelError } from '../../../../src/base/errors.ts';
 import type { Address } from '../../../../src/base/net/address.ts';
 import type { Channel } from '../../../../src/tunnels/channel/channel-source.ts';
 import { Channels } from '../../../../src/tunnels/link/channels.ts';
@@ -37,6 +37,14 @@ class SilentSession extends FakeSession {
   }
 }
 
+/** A session whose server has no free descriptor. */
+class FullSession extends FakeSession {
+  override async open(...args: Parameters<FakeSession['open']>): Promise<Channel> {
+    await super.open(...args);
+    throw new SessionFull('target_unreachable', 'no room');
+  }
+}
+
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => {
   vi.useRealTimers();
@@ -68,6 +76,18 @@ describe(Channels, () => {
     const { channels, winners } = channelsOver(...sessions);
     await channels.open(target, originator, never);
     expect([sessions.map(({ opens }) => opens), winners]).toEqual([[1, 0], []]);
+  });
+
+  it('opens on another session, once, when the server could not try the target', async () => {
+    const sessions = [new FullSession(), new FullSession(), new FakeSession()];
+    const { channels } = channelsOver(...sessions);
+    await expect(channels.open(target, originator, never)).rejects.toThrow('no room');
+    expect(sessions.map(({ opens }) => opens)).toEqual([1, 1, 0]);
+    await channelsOver(new FullSession(), new FakeSession()).channels.open(named('db'), originator, never);
+    const [full, suspect] = [new FullSession(), new FakeSession()];
+    suspect.suspect = true;
+    await expect(channelsOver(full, suspect).channels.open(target, originator, never)).rejects.toThrow('no room');
+    expect(suspect.opens).toBe(0);
   });
 
   it('opens on another session within half a second when the first one answers no keepalive', async () => {

@@ -84,8 +84,32 @@ describe('backoff', () => {
   test('waits longer for a server that drops each session right after its login, up to 5 s', async () => {
     const waits: number[] = [];
     for (let i = 0; i < 5; i++) waits.push(await lose(net.last.succeed(), 100));
-    expect(waits).toEqual([800, 1_600, 3_200, 4_000, 4_000]);
+    expect(waits).toEqual([800, 1_600, 3_600, 4_500, 4_500]);
     expect(await lose(net.last.succeed(), 1_000)).toBe(400);
+  });
+
+  test('says that the host ends each session right after the login, once, until a session lasts', async () => {
+    // A client waits all the time, and shortens no wait: the host would serve nobody.
+    const waiting = new AbortController();
+    net.link.whenReady(waiting.signal).catch(() => {});
+    for (let i = 0; i < 6; i++) {
+      const wait = await lose(net.last.succeed(), 100);
+      net.link.whenReady(waiting.signal).catch(() => {});
+      if (i >= 3) expect(wait).toBeGreaterThan(2_000);
+    }
+    const said = net.link.lastError;
+    expect(said).toMatchObject({ code: 'connection_reset', hint: expect.stringContaining('log of sshd') });
+    expect(said?.message).toMatch(/ends each SSH session right after the login: /);
+    expect(net.events.filter((event) => event === 'session.lost')).toHaveLength(3);
+    net.last.succeed();
+    await pass(0);
+    expect(net.link).toMatchObject({ ready: true, state: 'connecting' });
+    net.link.tick(new Date());
+    expect(net.link.state).toBe('connecting');
+    await pass(500);
+    net.link.tick(new Date());
+    expect(net.link.state).toBe('up');
+    waiting.abort(new Error('over'));
   });
 
   test('waits longer for a standby that is lost again and again while the other session serves, up to 5 s', async () => {

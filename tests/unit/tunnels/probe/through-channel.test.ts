@@ -38,8 +38,8 @@ test('ends a check at once when the signal aborts', async () => {
   const source = new SocketChannelSource();
   const controller = new AbortController();
   let over: AbortSignal | undefined;
-  const check = throughChannel(source, server.address, controller.signal, (_, signal) => {
-    over = signal;
+  const check = throughChannel(source, server.address, controller.signal, (_, signalOfEnd) => {
+    over = signalOfEnd();
     controller.abort(new Error('deadline'));
     return forever();
   });

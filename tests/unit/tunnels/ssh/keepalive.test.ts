@@ -34,15 +34,29 @@ afterEach(async () => {
 describe('a peer that answers', () => {
   test.each([1, 2, 3])('never loses an idle peer that answers, with lost_after: %i', async (lostAfter) => {
     connect({ everyMs: 5_000, lostAfter });
-    await pass(3_600_000);
+    await pass(600_000);
     expect(connection.lostAt).toBeUndefined();
   });
 
-  test('asks the peer once for each interval', async () => {
-    connect();
-    await pass(50_000);
-    expect(connection.requests).toBeGreaterThanOrEqual(10);
-    expect(connection.requests).toBeLessThanOrEqual(11);
+  test.each([
+    { what: 'an idle session in use within a fifth of the interval', differs: {}, least: 50, most: 67 },
+    { what: 'an unused session once for each interval', differs: { inUse: false }, least: 10, most: 11 },
+    // Its log shows each question.
+    {
+      what: 'a server without answers once for each interval',
+      differs: { answersRequests: false },
+      least: 10,
+      most: 11,
+    },
+    { what: 'a peer that sends once for each interval', differs: {}, chats: true, least: 10, most: 11 },
+  ])('asks $what', async ({ differs, chats, least, most }) => {
+    Object.assign(connect(), differs);
+    for (let i = 0; i < 100; i++) {
+      await pass(500);
+      if (chats) connection.received++;
+    }
+    expect(connection.requests).toBeGreaterThanOrEqual(least);
+    expect(connection.requests).toBeLessThanOrEqual(most);
   });
 
   test('measures the round trip time', async () => {
@@ -55,7 +69,7 @@ describe('a peer that answers', () => {
 });
 
 describe('a peer that falls silent', () => {
-  test('loses a silent peer after every × lost_after from its last byte, never before, and soon after', async () => {
+  test('loses a silent peer after every × lost_after, never before, and within a fifth of an interval', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 7 }),
@@ -73,7 +87,7 @@ describe('a peer that falls silent', () => {
           const lastByteAt = connection.now();
           await pass(20_000);
           const silentMs = (connection.lostAt ?? Number.POSITIVE_INFINITY) - lastByteAt;
-          expect(silentMs).toBeLessThanOrEqual(1_000 * lostAfter + 101);
+          expect(silentMs).toBeLessThanOrEqual(1_000 * lostAfter + 200 + 101);
           // A peer that sends but does not answer for very long is lost as well.
           if (connection.lostHow === 'deaf') return;
           expect(silentMs).toBeGreaterThanOrEqual(1_000 * lostAfter);
@@ -89,6 +103,41 @@ describe('a peer that falls silent', () => {
     );
   });
 
+  test.each([true, false])(
+    'keeps an idle session through any gap of less than 15 s (answers requests: %s)',
+    async (answers) => {
+      await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 0, max: 6_000 }), async (idleMs) => {
+          connect();
+          connection.answersRequests = answers;
+          await pass(6_000 + idleMs);
+          connection.hold = true;
+          await pass(14_950);
+          connection.release();
+          await pass(20_000);
+          expect(connection.lostAt).toBeUndefined();
+        }),
+        { numRuns: 30, examples: [[4_050], [4_999], [950]] },
+      );
+    },
+  );
+
+  test.each([
+    { what: 'ends an unused session 15 s after its last byte', usedAgain: false, lost: true },
+    { what: 'keeps a session for 15 s of proven silence when it is used again', usedAgain: true, lost: false },
+  ])('$what', async ({ usedAgain, lost }) => {
+    connect().inUse = false;
+    await pass(4_900);
+    connection.rttMs = undefined;
+    // The first question without an answer leaves now.
+    await pass(5_000);
+    connection.inUse = usedAgain;
+    await pass(5_500);
+    expect(connection.lostAt !== undefined).toBe(lost);
+    await pass(5_000);
+    expect(connection.lostAt).toBeDefined();
+  });
+
   test('never loses a silent peer too early, although timers run slightly early', async () => {
     connect();
     await silence();
@@ -100,7 +149,7 @@ describe('a peer that falls silent', () => {
     connection.stoppedMs -= 0.9;
     await pass(20_000);
     expect(connection.lostAt).toBeGreaterThanOrEqual(lastByteAt + 15_000);
-    expect(connection.lostAt).toBeLessThanOrEqual(lastByteAt + 15_501);
+    expect(connection.lostAt).toBeLessThanOrEqual(lastByteAt + 16_501);
   });
 
   test('reports how long the peer was silent', async () => {
@@ -141,7 +190,7 @@ describe('a sign of life', () => {
 
   test('does not count a stuck send queue as life', async () => {
     connection.backlog = 2_000_000;
-    await pass(15_500);
+    await pass(16_250);
     expect(connection.lostAt).toBeDefined();
   });
 
@@ -263,7 +312,7 @@ describe('check', () => {
     async ({ rttMs, patienceMs }) => {
       connection.rttMs = rttMs;
       // A long round trip counts once no shorter one is remembered.
-      await pass(21_000);
+      await pass(21_600);
       connection.rttMs = undefined;
       connection.keepalive.check();
       await pass(patienceMs - 1);
@@ -302,22 +351,26 @@ describe('check', () => {
     await pass(14_000);
     expect(connection.keepalive.suspect).toBe(true);
     expect(connection.lostAt).toBeUndefined();
+    expect(connection.keepalive.answeringSince).toBe(Number.NEGATIVE_INFINITY);
     connection.release();
+    const releasedAt = connection.now();
     await pass(10);
     expect(connection.keepalive.suspect).toBe(false);
+    expect(connection.keepalive.answeringSince).toBe(releasedAt);
     // The outage says nothing about the round trip of a live session.
     expect(connection.keepalive.patienceMs).toBe(250);
   });
 
   test('suspects a session whose regular keepalive is late, without a check', async () => {
     await silence();
-    await pass(5_000);
+    await pass(900);
     expect(connection.keepalive.suspect).toBe(false);
     await pass(500);
     expect(connection.keepalive.suspect).toBe(true);
   });
 
   test('suspects a session whose queued data does not move', async () => {
+    connection.inUse = false;
     await silence();
     connection.backlog = 2_000_000;
     await pass(1_000);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SessionFull } from '../../../../src/base/errors.ts';
 import { explainOpenFailure } from '../../../../src/tunnels/ssh/open-failure.ts';
 
 const TCP = { kind: 'tcp', host: '10.0.0.1', port: 80 } as const;
@@ -46,6 +47,18 @@ describe(explainOpenFailure, () => {
     ['a server that counts', 'Errno 1110'],
   ])('calls a target unreachable in the words of %s', (_, said) => {
     expect(explainOpenFailure(TCP, failure(2, said), OPENSSH)).toMatchObject({ code: 'target_unreachable' });
+  });
+
+  it.each([
+    ['a server that has no room', TCP, failure(4, '')],
+    ['OpenSSH without descriptors', TCP, failure(2, 'open failed')],
+    ['OpenSSH without descriptors for a socket', UNIX, failure(2, 'open failed')],
+  ])('leaves the open to another session: %s', (_, target, error) => {
+    expect(explainOpenFailure(target, error, OPENSSH)).toBeInstanceOf(SessionFull);
+  });
+
+  it('leaves the open of a refused connection to no other session', () => {
+    expect(explainOpenFailure(TCP, failure(2, 'Connection refused'), OPENSSH)).not.toBeInstanceOf(SessionFull);
   });
 
   it.each([
