@@ -22,16 +22,16 @@ interface Members {
 let members: Members | undefined;
 
 /**
- * Makes a socket that is piped into `target`, and into nothing else, read into memory that all such sockets share. `target`
+ * Makes a socket that is poured into `target`, and into nothing else, read into memory that all such sockets share. `target`
  * copies a chunk before its `write()` returns, as long as no earlier chunk waits there. All other chunks are copied here.
- * Call this right after `pipe()`.
+ * Call this right after `pour()`.
  *
- * @returns whether the socket does so: this version of Node may have other insides
+ * @returns to be called before another reader takes the bytes; undefined when this version of Node has other insides
  */
-export function readInPlace(socket: Socket, target: Writable): boolean {
+export function readInPlace(socket: Socket, target: Writable): (() => void) | undefined {
   members ??= findMembers(socket);
   const handle = handleOf(socket);
-  if (!members || !handle || !isUnused(socket, members)) return false;
+  if (!members || !handle || !isUnused(socket, members)) return undefined;
   shared ??= Buffer.allocUnsafeSlow(SHARED_BYTES);
   const memory = shared;
   const kept: Buffer[] = [];
@@ -40,7 +40,6 @@ export function readInPlace(socket: Socket, target: Writable): boolean {
     alone = false;
     kept.length = 0;
   };
-  target.once('unpipe', otherReader);
   socket.on('newListener', (event) => {
     if (event === 'data' || event === 'readable') otherReader();
   });
@@ -53,7 +52,10 @@ export function readInPlace(socket: Socket, target: Writable): boolean {
     if (alone && target.writableLength === 0 && target.writableCorked === 0 && socket.readableLength === 0) {
       // Everything that waited before is copied now.
       while (kept.length > 0) giveMemory(kept.pop() as Buffer);
-      if (socket.readableFlowing && socket.listenerCount('data') === 1) return socket.push(chunk);
+      if (socket.readableFlowing && target.writable && socket.listenerCount('data') === 1) {
+        if (!target.write(chunk)) socket.pause();
+        return true;
+      }
     }
     const copy = takeMemory(bytes);
     if (alone) kept.push(copy);
@@ -61,7 +63,7 @@ export function readInPlace(socket: Socket, target: Writable): boolean {
   };
   Object.assign(socket, { [members.buffer]: memory, [members.callback]: received });
   handle.useUserBuffer(memory);
-  return true;
+  return otherReader;
 }
 
 function handleOf(socket: Socket): { useUserBuffer(memory: Buffer): void } | undefined {
