@@ -36,6 +36,8 @@ export interface EventLogListeners {
   onCondition(condition: LogCondition): void;
 }
 
+const NO_ANSWER = 'the disk does not answer';
+
 interface Appended extends Waiting {
   readonly written: (entry: Entry) => void;
 }
@@ -60,6 +62,8 @@ export class EventLog {
   /** Number of entries in the current write. */
   #writing = 0;
   #failing: Failure | undefined;
+  /** When the current attempt began, by the monotonic clock. */
+  #begunAt: number | undefined;
   /** Why the file is not ours any more. */
   #broken: LogBroken | undefined;
   /** The first entry of a new file, until it is written. */
@@ -93,9 +97,18 @@ export class EventLog {
   }
 
   get condition(): LogCondition {
-    if (!this.#failing) return { kind: 'ok' };
-    const { since, error } = this.#failing;
+    const failing = this.#failing ?? this.#silence();
+    if (!failing) return { kind: 'ok' };
+    const { since, error } = failing;
     return { kind: 'failing', since, error, waiting: this.#backlog.size + this.#writing };
+  }
+
+  /** A process that stood still is asked before its timer has told of the silent disk. */
+  #silence(): Pick<Failure, 'since' | 'error'> | undefined {
+    if (this.#begunAt === undefined) return undefined;
+    const silentMs = performance.now() - this.#begunAt;
+    if (silentMs <= this.#options.slowMs) return undefined;
+    return { since: new Date(Date.now() - silentMs), error: new Error(NO_ANSWER) };
   }
 
   get unwritten(): Unwritten | undefined {
@@ -158,12 +171,14 @@ export class EventLog {
   /** Never rejects; returns whether the disk has done the task. A disk that does not answer counts as failing meanwhile. */
   async #attempt(task: () => Promise<void>): Promise<boolean> {
     let wasSilent = false;
+    this.#begunAt = performance.now();
     const slow = new DeadlineTimer(this.#options.slowMs, () => {
       wasSilent = true;
-      this.#fail(new Error('the disk does not answer'));
+      this.#fail(new Error(NO_ANSWER));
     });
     try {
       await task();
+      this.#begunAt = undefined;
       // The lines are written, but their head is not: a disk that still does not answer has not recovered.
       if (!this.#failing) return true;
       if (this.#file.unwritten?.code === 'ETIMEDOUT') return false;
@@ -179,6 +194,7 @@ export class EventLog {
       return false;
     } finally {
       slow.end();
+      this.#begunAt = undefined;
     }
   }
 

@@ -64,3 +64,15 @@ it.each<[string, Variant, string[]]>([
 ])('%s', async (_, variant, after) => {
   expect(await verdictsAround(variant)).toEqual({ before: ['retirable'], after, later: ['retirable'] });
 });
+
+it('calls no tunnel retirable in the first moment after a process that stood still while the disk hung', async () => {
+  await using world = new World({ random: seededRandom(1) });
+  await world.start();
+  await world.clock.run(100);
+  world.file = 'none';
+  world.operator.send('reload', { command: 'reload' });
+  world.disk.break('hangs');
+  await world.clock.freeze(3 * QUIET_MS);
+  await world.clock.run(0);
+  expect(world.node.answer(HUB)).toMatchObject({ verdict: 'unknown', unknowns: [{ code: 'evidence_unwritten' }] });
+});
