@@ -9,6 +9,7 @@ import type { ChannelSource } from '../channel/channel-source.ts';
 import { Link } from '../link/link.ts';
 import type { LinkDependencies, LinkOptions } from '../link/options.ts';
 import { Pacer } from '../link/pacer.ts';
+import { TrustWatch } from '../link/trust-watch.ts';
 import type { CurrentLink } from './current-link.ts';
 import { firstLoginOf, type LinkOutcome, rotationOf } from './link-outcome.ts';
 import { targetsOf } from './target.ts';
@@ -64,6 +65,7 @@ export class LinkTable {
   readonly #pacers = new Map<string, Pacer>();
   readonly #entries = new Map<string, Entry>();
   readonly #joined = new Map<LinkUser, Entry>();
+  readonly #trust = new TrustWatch();
 
   constructor(deps: LinkTableDependencies) {
     this.#deps = deps;
@@ -135,6 +137,22 @@ export class LinkTable {
   /** Once a second. */
   tick(now: Date): void {
     for (const { link } of this.#all) link.tick(now);
+    if (!this.#trust.busy) void this.#lookAtKnownHosts();
+  }
+
+  /**
+   * Tests the login of each link about whose host known_hosts says something else, until a login succeeds. Returns the
+   * links that test now. Never rejects; bounded.
+   */
+  async retestLogins(): Promise<LinkName[]> {
+    await this.#lookAtKnownHosts();
+    const concerned = this.#all.filter(({ link }) => link.retesting && link.retestLogin());
+    return concerned.map(({ host, actor }) => ({ host, actor }));
+  }
+
+  async #lookAtKnownHosts(): Promise<void> {
+    const changed = await this.#trust.look(this.#all.map(({ settings }) => settings.host));
+    for (const { link, settings } of this.#all) if (changed.has(settings.host)) link.retestLogin();
   }
 
   /** An operator changed something: every link retries at once. */

@@ -1,5 +1,6 @@
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Status } from '../../../../src/telemetry/status/status.ts';
 import { generateKey } from '../../../support/certificates/keys.ts';
@@ -12,6 +13,7 @@ import {
   linkOf,
   type Mesh,
   type MeshChange,
+  sessionIds,
   startMesh,
   tunnelOf,
 } from '../../../support/daemon/mesh.ts';
@@ -159,6 +161,27 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))(
       writeFileSync(sshd.authorizedKeysFile, `${keys}${next.publicKey}\n`);
       await mesh.write({ actor: { key: next.path } });
       expect(await runCli(['reload', '--config', mesh.configFile])).toMatchObject({ code: 0 });
+      await expectHealed(mesh);
+    });
+
+    it('tells the truth soon after known_hosts has another key of the host, `reload` fails, and the link heals', async () => {
+      await using sshd = await startSshd();
+      await using echo = await startEcho();
+      await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port, production: true } } });
+      const before = sessionIds(await mesh.waitFor(hasSessions(2)));
+      // Once at each second, the daemon looks at the file: the first look has nothing to compare.
+      await pause(1_500);
+      const other = generateKey(join(sshd.directory, 'other_host')).publicKey;
+      writeFileSync(sshd.knownHostsFile, `[127.0.0.1]:${sshd.port} ${other}\n`);
+      await expectTruth(mesh, 'host_key_changed');
+      const { code, stderr } = await runCli(['reload', '--config', mesh.configFile]);
+      expect(stderr).toMatch(
+        /reloaded \(nothing changed\), but the login of atm-fleet-mesh to coulombcore fails: .* presented /,
+      );
+      expect(code).toBe(1);
+      await echoOnce(mesh.port('echo'));
+      expect(sessionIds(await mesh.daemon.status())).toEqual(before);
+      sshd.trustHostKeys();
       await expectHealed(mesh);
     });
 
