@@ -137,7 +137,7 @@ export class LinkTable {
   /** Once a second. */
   tick(now: Date): void {
     for (const { link } of this.#all) link.tick(now);
-    if (!this.#trust.busy) void this.#lookAtKnownHosts();
+    this.#watchKnownHosts();
   }
 
   /**
@@ -148,6 +148,10 @@ export class LinkTable {
     await this.#lookAtKnownHosts();
     const concerned = this.#all.filter(({ link }) => link.retesting && link.retestLogin());
     return concerned.map(({ host, actor }) => ({ host, actor }));
+  }
+
+  #watchKnownHosts(): void {
+    if (!this.#trust.busy) void this.#lookAtKnownHosts();
   }
 
   async #lookAtKnownHosts(): Promise<void> {
@@ -255,6 +259,8 @@ export class LinkTable {
     const entry: Entry = { link, host, actor, settings, users: new Set(), departing: new Set() };
     this.#entries.set(key, entry);
     link.start();
+    // Before the login ends: every later write counts as a change. One look is for all links that start now.
+    queueMicrotask(() => this.#watchKnownHosts());
     return entry;
   }
 
