@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { diffConfig, movedTunnels, readdressedTunnels, summarizeDiff } from '../config/diff.ts';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError, formatProblem, showProblem } from '../config/problem.ts';
-import type { LinkName } from '../config/way.ts';
+import { type LinkName, linkKey } from '../config/way.ts';
 import type { Reloaded, ReloadOutcome } from '../operator/control/answer.ts';
 import type { ControlPoint } from '../operator/control/point.ts';
 import type { EndpointPlace } from '../operator/http/place.ts';
@@ -82,7 +82,8 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   const tell = teller(parts.log, parts.note);
   tell({ event: 'config.reloaded', changes, config_sha256: config.sha256 }, `reloaded: ${changes}`);
   const replaced = diff.links.filter(({ needsNewSessions }) => needsNewSessions);
-  return { ok: true, changes, replaced: [...replaced, ...retested], moved: movedTunnels(diff) };
+  const others = retested.filter((link) => !replaced.some((each) => linkKey(each) === linkKey(link)));
+  return { ok: true, changes, replaced: [...replaced, ...others], moved: movedTunnels(diff) };
 }
 
 /** Loads the next configuration and binds its endpoint and control socket. */

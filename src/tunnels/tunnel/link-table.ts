@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { settledWithin } from '../../base/async/settled-within.ts';
 import type { TunnelError } from '../../base/errors.ts';
 import type { Config, HostConfig, TunnelDestination } from '../../config/config.ts';
 import type { ConfigDiff } from '../../config/diff.ts';
@@ -55,6 +56,9 @@ interface Entry extends LinkName {
 
 /** The time between the starts of two attempts to one host, in milliseconds. */
 export const ATTEMPT_SPACING_MS = 250;
+
+/** A reload waits this long for a look at known_hosts, in milliseconds. */
+const LOOK_MS = 2_000;
 
 /**
  * The links, by (host, actor). A link starts with its first tunnel, or with the first link over it as a jump host. A link
@@ -145,7 +149,8 @@ export class LinkTable {
    * links that test now. Never rejects; bounded.
    */
   async retestLogins(): Promise<LinkName[]> {
-    await this.#lookAtKnownHosts();
+    // A file system that hangs must not delay a reload.
+    await settledWithin(this.#lookAtKnownHosts(), LOOK_MS);
     const concerned = this.#all.filter(({ link }) => link.retesting && link.retestLogin());
     return concerned.map(({ host, actor }) => ({ host, actor }));
   }
