@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { pythonClient } from '../../../support/clients/python-client.ts';
 import { echoOnce, startSteadyClient } from '../../../support/clients/steady-client.ts';
-import { hasSessions, linkOf, startMesh } from '../../../support/daemon/mesh.ts';
+import { hasSessions, linkOf, sessionIds, startMesh } from '../../../support/daemon/mesh.ts';
 import { has } from '../../../support/machine/capabilities.ts';
 import { descendantsOf, signal } from '../../../support/machine/proc.ts';
 import { patient } from '../../../support/patience.ts';
@@ -23,14 +23,15 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
-    const before = linkOf(await mesh.waitFor(hasSessions(2)));
+    const before = sessionIds(await mesh.waitFor(hasSessions(2)));
     expect(sshd.killSessions()).toBeGreaterThan(0);
     // Without a pause: a client that connects now is held until a session is up.
     await echoOnce(mesh.port('echo'));
-    const after = linkOf(await mesh.waitFor(hasSessions(2)));
-    expect(after.sessions.map(({ id }) => id)).toEqual(before.sessions.map(({ id }) => id + 2));
+    const isNew = (id: number) => id > Math.max(...before);
+    await mesh.waitFor((status) => hasSessions(2)(status) && sessionIds(status).every(isNew));
     expect(await mesh.metric('link_recover_seconds_count')).toBe(1);
-    expect(await mesh.metric('link_detect_seconds_count')).toBe(2);
+    // A busy machine may have opened a spare session, which was killed as well.
+    expect(await mesh.metric('link_detect_seconds_count')).toBeGreaterThanOrEqual(2);
   });
 
   it.each(['active', 'standby'])('loses no request when the %s one of two sessions is killed', async (role) => {
