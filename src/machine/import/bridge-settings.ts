@@ -53,7 +53,7 @@ export interface Settings {
 export function settingsOf(fields: Fields): Settings {
   const values = new Map<Setting, { key: string; value: string | readonly string[] }>();
   const remarks: Remark[] = [];
-  for (const [key, value] of Object.entries(fields)) {
+  for (const [key, value] of Object.entries(fields).flatMap(settingsWithin)) {
     const setting = SETTINGS.get(key);
     if (setting === undefined) {
       if (!NEEDLESS.has(key)) remarks.push(loss(`The key ${key} is not translated.`));
@@ -73,8 +73,18 @@ export function settingsOf(fields: Fields): Settings {
 
 function acceptedValue(setting: Setting, value: unknown): string | readonly string[] | undefined {
   if (typeof value === 'string' || typeof value === 'number') return String(value);
-  const words = setting === 'certCommand' && Array.isArray(value) && value.every((word) => typeof word === 'string');
-  return words ? value : undefined;
+  if (!Array.isArray(value) || value.length === 0) return undefined;
+  if (setting === 'ports' && value.every((each) => typeof each === 'string' || typeof each === 'number'))
+    return value.map(String);
+  return setting === 'certCommand' && value.every((word) => typeof word === 'string') ? value : undefined;
+}
+
+/** `ports: { local: 1, remote: 2 }` says the same as two keys of the tunnel. */
+function settingsWithin([key, value]: [string, unknown]): [string, unknown][] {
+  if (key !== 'ports' || !isMapping(value)) return [[key, value]];
+  const inner = Object.entries(value);
+  const known = inner.length > 0 && inner.every(([end]) => end === 'local' || end === 'remote');
+  return known ? inner.map(([end, port]) => [`${end}_port`, port]) : [[key, value]];
 }
 
 export function isMapping(value: unknown): value is Fields {

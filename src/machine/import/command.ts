@@ -21,6 +21,9 @@ const WRAPPERS: Readonly<Record<string, string>> = {
   timeout: 'sk',
   sshpass: 'fdpP',
   sudo: 'ugC',
+  'systemd-cat': 'tp',
+  'systemd-inhibit': '',
+  unbuffer: '',
 };
 
 const SHELLS = /^(ba|da|z|k)?sh$/;

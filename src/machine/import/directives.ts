@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { loss, note, type Remark } from './entry.ts';
 import { type Directive, valuesOf } from './unit-file.ts';
+import { splitWords } from './words.ts';
 
 /** Settings that end with the unit: the daemon has its own. */
 const SUPERSEDED =
@@ -44,8 +45,17 @@ function programOf(command: string): string {
 
 /** Only names of variables, programs and credentials: values and arguments may be secrets. */
 function shown({ key, value }: Directive): string {
-  if (key === 'Environment') return `${key}=${value.replace(/=("[^"]*"|'[^']*'|[^"'\s][^\s"']*)/g, '=…')}`;
+  if (key === 'Environment') return `${key}=${assignedNames(value).join(' ')}`;
   if (/^Exec/.test(key)) return `${key}= (${programOf(value)})`;
   if (/Credential/.test(key)) return `${key}=${value.split(':')[0]}`;
   return `${key}=${value}`;
+}
+
+/** The names in `A=b "C=d e"`, each with a mark for its value. */
+function assignedNames(line: string): string[] {
+  try {
+    return splitWords(line).map((word) => (word.includes('=') ? word.replace(/=.+$/s, '=…') : '…'));
+  } catch {
+    return ['…'];
+  }
 }

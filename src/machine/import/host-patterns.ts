@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { filesOfPattern } from './file-pattern.ts';
 
 /** ssh_config(5): Include goes this deep. */
 const DEEPEST = 16;
@@ -43,23 +44,7 @@ async function includedBy(list: string): Promise<string[]> {
     .map((word) => resolve(join(homedir(), '.ssh'), word.replace(/^"(.*)"$/, '$1').replace(/^~(?=\/)/, homedir())));
   const found: string[] = [];
   for (const path of paths) {
-    if (!isPattern(basename(path))) {
-      found.push(path);
-      continue;
-    }
-    const wanted = new RegExp(
-      `^${basename(path)
-        .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-        .replaceAll('*', '.*')
-        .replaceAll('?', '.')}$`,
-    );
-    const files = await readdir(dirname(path)).catch(() => []);
-    found.push(
-      ...files
-        .filter((name) => wanted.test(name))
-        .sort()
-        .map((name) => join(dirname(path), name)),
-    );
+    found.push(...(await filesOfPattern(path)));
   }
   return found;
 }

@@ -32,9 +32,9 @@ export function translateBridge(text: string, hostname: string, user: string): D
   const { data, mistakes } = readYaml(text);
   const [mistake] = mistakes;
   if (mistake !== undefined) return failed([loss(`line ${mistake.line}: ${mistake.message}.`)], hostname);
-  if (!isMapping(data)) return failed([loss('The file is no mapping with tunnels.')], hostname);
-  const file: BridgeFile = data;
-  const remarks: Remark[] = Object.keys(data)
+  if (!isMapping(data) && !Array.isArray(data)) return failed([loss('The file is no mapping with tunnels.')], hostname);
+  const file: BridgeFile = isMapping(data) ? data : { tunnels: data };
+  const remarks: Remark[] = Object.keys(file)
     .filter((key) => !['tunnels', 'hosts', 'actors', 'version', 'node', 'defaults'].includes(key))
     .map((key) => loss(`The key ${key} is not translated.`));
   const tunnels = named(file, 'tunnels', remarks);
@@ -48,6 +48,8 @@ export function translateBridge(text: string, hostname: string, user: string): D
     } catch (error) {
       if (!(error instanceof NotTranslatable)) throw error;
       remarks.push(loss(`Tunnel ${name} is not translated: ${error.message}.`));
+      // Such as a key that would have named the port.
+      remarks.push(...settingsOf(fields).remarks.map((each) => ({ ...each, text: `tunnel ${name}: ${each.text}` })));
       return [];
     }
   });
@@ -72,7 +74,7 @@ function readTunnel(name: string, fields: Fields, { defaults, hosts, actors, use
   const place = { ...mappingOf(defaults, 'host'), ...mappingOf(fields, 'host') };
   const hostName = textOf([own, usual], 'host') ?? textOf([settingsOf(place), own, usual], 'address');
   if (hostName === undefined) throw new NotTranslatable('it names no host');
-  const [login, destination] = splitUser(hostName);
+  const [login, destination, behind] = splitHost(hostName);
   const host = settingsOf(hosts.get(destination) ?? place);
   const identity = mappingOf(fields, 'actor') ?? mappingOf(defaults, 'actor');
   const actorName = textOf([own, usual], 'actor');
@@ -86,9 +88,10 @@ function readTunnel(name: string, fields: Fields, { defaults, hosts, actors, use
     note: textOf([own], 'note'),
     destination,
     options: [
-      forwardOf([own, usual]),
+      ...forwardsOf([own, usual]),
       ...option('hostname', textOf(all, 'address')),
       ...option('user', login),
+      ...option('port', behind),
       ...loginOf(all),
     ],
     localUser: user,
@@ -134,20 +137,24 @@ function option(keyword: string, value: string | undefined): SshOption[] {
   return value === undefined ? [] : [{ keyword, value }];
 }
 
-/** The forward in the words of ssh. For `reverse` the remote end listens, for `local` the local end. */
-function forwardOf(all: readonly Settings[]): SshOption {
+/** The forwards in the words of ssh. For `reverse` the remote end listens, for `local` the local end. */
+function forwardsOf(all: readonly Settings[]): SshOption[] {
   const keyword = directionOf(all);
-  const ports = textOf(all, 'ports');
-  if (ports !== undefined) return { keyword, value: ports };
+  const ports = all.map(({ values }) => values.get('ports')?.value).find((value) => value !== undefined);
+  if (ports !== undefined) return [ports].flat().map((value) => ({ keyword, value }));
+  return [{ keyword, value: forwardOf(all, keyword) }];
+}
+
+function forwardOf(all: readonly Settings[], keyword: SshOption['keyword']): string {
   const local = place(textOf(all, 'localHost'), textOf(all, 'localPort'));
   const remote = place(textOf(all, 'remoteHost'), textOf(all, 'remotePort'));
   const reverse = keyword === 'remoteforward';
   const listen = textOf(all, 'listen') ?? (reverse ? remote : local);
   const target = textOf(all, 'target') ?? (reverse ? local : remote);
   if (listen === undefined) throw new NotTranslatable('it names no port to listen on');
-  if (keyword === 'dynamicforward') return { keyword, value: listen };
+  if (keyword === 'dynamicforward') return listen;
   if (target === undefined) throw new NotTranslatable('it names no target');
-  return { keyword, value: `${listen}:${target.includes(':') ? target : `localhost:${target}`}` };
+  return `${listen}:${target.includes(':') ? target : `localhost:${target}`}`;
 }
 
 function directionOf(all: readonly Settings[]): 'localforward' | 'remoteforward' | 'dynamicforward' {
@@ -191,9 +198,12 @@ function textOf(all: readonly Settings[], setting: Setting): string | undefined 
   return typeof found === 'string' ? found : undefined;
 }
 
-function splitUser(text: string): [string | undefined, string] {
+/** User, host and port of `[user@]host[:port]`; an address of IPv6 with a port is in brackets. */
+function splitHost(text: string): [string | undefined, string, string | undefined] {
   const at = text.lastIndexOf('@');
-  return at === -1 ? [undefined, text] : [text.slice(0, at), text.slice(at + 1)];
+  const user = at === -1 ? undefined : text.slice(0, at);
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text.slice(at + 1)) ?? [];
+  return [user, bracketed ?? plain ?? text.slice(at + 1), port];
 }
 
 function failed(remarks: readonly Remark[], hostname: string): Draft {
@@ -214,6 +224,7 @@ function named(file: BridgeFile, key: 'tunnels' | 'hosts' | 'actors', remarks: R
   });
   return entries.flatMap(([name, each]): [string, Fields][] => {
     if (isMapping(each)) return [[name, each]];
+    if (key === 'hosts' && typeof each === 'string') return [[name, { address: each }]];
     remarks.push(loss(`${name} in ${key} is not translated: its value is no mapping.`));
     return [];
   });

@@ -75,11 +75,17 @@ export function withConfigured(entry: SshEntry, resolved: Resolved): SshEntry {
 
 function configuredOptions({ configured, builtin }: Resolved): SshOption[] {
   const defaults = new Set(optionsOf(builtin).map(({ keyword, value }) => `${keyword} ${value}`));
-  const sockets = new Set(valuesOf(configured, 'localforward').map((value) => value.split(/\s/)[0]));
+  // ssh tries either the usual keys or those of the configuration, which may be usual ones too.
+  const named = valuesOf(configured, 'identityfile').join('\n') !== valuesOf(builtin, 'identityfile').join('\n');
+  const toSockets = valuesOf(configured, 'localforward').flatMap((value) => {
+    const [listen = '', target = ''] = value.split(/\s+/);
+    return listen.startsWith('/') || target.startsWith('/') ? [listen] : [];
+  });
   return optionsOf(configured).filter(({ keyword, value }) => {
     if (keyword === 'host') return false;
-    // For a LocalForward that listens on a socket, ssh -G also prints a DynamicForward.
-    if (keyword === 'dynamicforward' && value.startsWith('/') && sockets.has(value)) return false;
+    // For a LocalForward from or to a socket, ssh -G also prints a DynamicForward.
+    if (keyword === 'dynamicforward' && toSockets.includes(value)) return false;
+    if (keyword === 'identityfile') return named;
     return keyword === 'hostname' || !defaults.has(`${keyword} ${value}`);
   });
 }

@@ -11,7 +11,7 @@ import { type Place, parseForward } from './forward.ts';
 import { type Hop, hopsOf } from './hops.ts';
 import { connectTimeoutOf, keepaliveOf, parseSeconds } from './keepalive.ts';
 import { remarksOn } from './keywords.ts';
-import { expandTokens } from './tokens.ts';
+import { expandTokens, type TokenValues } from './tokens.ts';
 import { wayOf } from './way.ts';
 
 const DIRECTIONS = { localforward: 'local', remoteforward: 'remote', dynamicforward: 'dynamic' } as const;
@@ -57,7 +57,16 @@ class Translation {
     const cleared = first(entry, 'clearallforwardings')?.toLowerCase() === 'yes';
     const forwards = entry.options.flatMap(({ keyword, value }) => {
       const direction = Object.hasOwn(DIRECTIONS, keyword) ? DIRECTIONS[keyword as keyof typeof DIRECTIONS] : undefined;
-      return direction === undefined || cleared ? [] : [{ direction, keyword, value, spec: parseForward(value) }];
+      return direction === undefined || cleared
+        ? []
+        : [
+            {
+              direction,
+              keyword,
+              value,
+              spec: parseForward(value.includes('/') ? (expandTokens(value, tokensOf(entry)) ?? '') : value),
+            },
+          ];
     });
     if (forwards.length === 0) {
       say(loss(`${cleared ? 'ClearAllForwardings=yes removes every forward' : 'No forward was found'}: no tunnel.`));
@@ -81,6 +90,8 @@ class Translation {
       if (fault !== undefined) say(loss(`The forward ${keyword}=${value} is not translated: ${fault}.`));
       if (twin) say(note(`The forward ${keyword}=${value} is there twice; one tunnel replaces both.`));
       if (fault !== undefined || twin) continue;
+      if (way.listen.startsWith('0.0.0.0:') && !/\b0\.0\.0\.0\b/.test(value))
+        say(note(`ssh listens for ${way.listen} on every address of IPv6 too. A tunnel here listens on IPv4 only.`));
       if (direction === 'dynamic')
         say(note(`${way.listen} reaches every destination, as ssh -D does. Restrict the list \`allow\`.`));
       add(this.#tunnels, nameOf(label, 'tunnel'), tunnel);
@@ -131,7 +142,10 @@ class Translation {
     };
     const issue = hostSchema.safeParse(draft).error?.issues[0];
     if (issue === undefined) return add(this.#hosts, nameOf(entry.destination.replaceAll(':', '-'), 'host'), draft);
-    say(loss(`The host ${entry.destination} is not translated: ${issue.path.join('.')}: ${issue.message}.`));
+    // A text before the "@" may contain a password.
+    const fault =
+      issue.path[0] === 'user' ? 'the text before @ is no user name' : `${issue.path.join('.')}: ${issue.message}`;
+    say(loss(`The host ${entry.destination} is not translated: ${fault}.`));
     return undefined;
   }
 
@@ -199,6 +213,10 @@ class Translation {
     }
     const key = this.#path('IdentityFile', file, entry, say);
     if (key === undefined) return undefined;
+    if (key.endsWith('.pub')) {
+      say(loss(`IdentityFile=${file} is not translated: a public key chooses among the keys of ssh-agent.`));
+      return this.#addActor('agent', 'agent', entry, say);
+    }
     const name = nameOf(
       entry.actor?.name ??
         key
@@ -222,14 +240,7 @@ class Translation {
 
   /** The path with its tokens expanded. Undefined, and a loss: the path depends on something unknown. */
   #path(keyword: string, written: string, entry: SshEntry, say: Say): string | undefined {
-    const user = first(entry, 'user') ?? entry.localUser;
-    const expanded = expandTokens(written, {
-      address: addressOfHost(entry),
-      destination: entry.destination,
-      port: Number(first(entry, 'port') ?? 22),
-      user,
-      localUser: entry.localUser,
-    });
+    const expanded = expandTokens(written, tokensOf(entry));
     if (expanded === undefined || !/^(\/|~\/|credential:[\w@:.-]+$)/.test(expanded)) {
       say(loss(`${keyword}=${written} is not translated: write the whole path.`));
       return undefined;
@@ -257,6 +268,12 @@ class Translation {
 function addressOfHost(entry: SshEntry): string {
   const tokens: Readonly<Record<string, string>> = { '%%': '%', '%h': entry.destination };
   return first(entry, 'hostname')?.replace(/%[%h]/g, (token) => tokens[token] ?? token) ?? entry.destination;
+}
+
+function tokensOf(entry: SshEntry): TokenValues {
+  const { destination, localUser } = entry;
+  const [port, user] = [Number(first(entry, 'port') ?? 22), first(entry, 'user') ?? localUser];
+  return { address: addressOfHost(entry), destination, port, user, localUser };
 }
 
 function keepalive(entry: SshEntry, say: Say): HostDraft['keepalive'] {

@@ -1,4 +1,5 @@
 import { readRegular } from '../../base/files/regular-file.ts';
+import { filesOfPattern } from './file-pattern.ts';
 import { follow } from './follow.ts';
 import { environmentFilesOf, readUnit, type UnitContext, type UnitImport } from './unit.ts';
 
@@ -26,7 +27,11 @@ async function environmentOf(unit: string, text: string, context: UnitContext) {
   const failures: string[] = [];
   for (const { path, optional } of environmentFilesOf(unit, text, context)) {
     try {
-      texts.set(path, (await readRegular(path)).toString('utf8'));
+      const files = await filesOfPattern(path);
+      const read = await Promise.all(files.map((file) => readRegular(file)));
+      // Of two files of one pattern, the later one wins.
+      texts.set(path, read.map((bytes) => bytes.toString('utf8')).join('\n'));
+      if (files.length === 0 && !optional) failures.push(`${unit}: EnvironmentFile=${path} names no file.`);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (!optional || code !== 'ENOENT') failures.push(`${unit}: EnvironmentFile=${path} cannot be read (${code}).`);

@@ -5,7 +5,7 @@ import { loss, NotTranslatable, note, type Remark, type SshEntry } from './entry
 import { expandSpecifiers, expandVariables, type UnitNames } from './specifiers.ts';
 import { parseSshArguments } from './ssh-arguments.ts';
 import { type Directive, parseEnvironmentFile, parseUnitFile, valuesOf } from './unit-file.ts';
-import { splitWords } from './words.ts';
+import { splitCommands, splitWords } from './words.ts';
 
 /** The entries of a unit, and the commands that could not be translated. */
 export interface UnitImport {
@@ -34,7 +34,7 @@ export function readUnit(path: string, text: string, context: UnitContext): Unit
   const directives = parseUnitFile(text);
   const names = unitNames(path, directives, context);
   const { fileName } = names;
-  const commands = valuesOf(directives, 'Service', 'ExecStart');
+  const commands = valuesOf(directives, 'Service', 'ExecStart').flatMap(splitCommands);
   if (commands.length === 0) return { entries: [], failures: [`${fileName} has no ExecStart=.`] };
   const entries: SshEntry[] = [];
   const failures: string[] = [];

@@ -36,6 +36,16 @@ export function splitWords(line: string): string[] {
   return word === undefined ? words : [...words, word];
 }
 
+/** A word of systemd, with its quotes. */
+const WORD = /(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\\.|[^\s"'\\])+|["'\\]/gs;
+
+/** Splits the commands of one ExecStart= at each word that is a semicolon (systemd.service(5), COMMAND LINES). */
+export function splitCommands(line: string): string[] {
+  const ends = [...line.matchAll(WORD)].flatMap(({ 0: word, index }) => (word === ';' ? [index] : []));
+  const commands = [-1, ...ends].map((start, at) => line.slice(start + 1, ends[at]).trim());
+  return commands.filter((command) => command !== '');
+}
+
 function characterOf([byte, short, long, octal]: readonly (string | undefined)[]): string | undefined {
   const hex = byte ?? short ?? long;
   const code = hex === undefined ? Number.parseInt(octal ?? '', 8) : Number.parseInt(hex, 16);

@@ -99,9 +99,18 @@ export class Surveyor {
     };
   }
 
+  /** Undefined without an installation. Rejects with a ConfigError for a file that this release cannot read. */
   async record(): Promise<InstallRecord | undefined> {
-    const text = await readFile(this.#places.record, 'utf8').catch(() => undefined);
-    return text === undefined ? undefined : recordSchema.parse(JSON.parse(text));
+    const { record: path } = this.#places;
+    const text = await readFile(path, 'utf8').catch(() => undefined);
+    if (text === undefined) return undefined;
+    try {
+      return recordSchema.parse(JSON.parse(text));
+    } catch {
+      const message =
+        'this release cannot read the record of the installation: run the release that wrote the file, or move the file away';
+      throw new ConfigError([{ file: path, line: 1, column: 1, path: '', message }]);
+    }
   }
 
   async releases(): Promise<string[]> {

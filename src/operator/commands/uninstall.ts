@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { ConfigError, formatProblem } from '../../config/problem.ts';
 import { goBack } from '../../machine/install/carry-out.ts';
 import { NodeExecutor } from '../../machine/install/execute.ts';
 import { Surveyor } from '../../machine/install/gather.ts';
@@ -18,7 +19,15 @@ export async function uninstall(options: UninstallCommandOptions, io: InstallIo)
   const { places, user, env } = subject;
   const report = new InstallReport(io, options.json);
   const surveyor = new Surveyor(subject);
-  const record = await surveyor.record();
+  const record = await surveyor.record().catch((error: unknown) => {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  });
+  if (record instanceof ConfigError) {
+    for (const problem of record.problems) report.problem(formatProblem(problem));
+    report.problem('nothing was changed');
+    return report.end(EXIT.configuration, false);
+  }
   if (record === undefined) {
     report.note('nothing to do: there is no installation by scripts/install-node');
     return report.end(EXIT.ok, false);

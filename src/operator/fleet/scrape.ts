@@ -37,7 +37,7 @@ function isSame(a: TcpAddress, b: TcpAddress): boolean {
  */
 export function scrapeTargetsOf({ nodes }: Pick<FleetAnswer, 'nodes'>): ScrapeTargets {
   return nodes
-    .filter(({ answered_at }) => answered_at !== null)
+    .filter(({ answered_at, scrape }) => answered_at !== null && !isHere(scrape))
     .map(({ host, node, version, state, scrape }) => ({
       targets: [scrape.target],
       labels: {
@@ -50,4 +50,10 @@ export function scrapeTargetsOf({ nodes }: Pick<FleetAnswer, 'nodes'>): ScrapeTa
         __meta_fleet_mesh_via: scrape.via,
       },
     }));
+}
+
+/** A loopback address without a tunnel is this machine: Prometheus would take the metrics of this node for those of the other. */
+function isHere({ target, via }: FleetNode['scrape']): boolean {
+  const address = parseAddress(target);
+  return via === 'host' && address?.kind === 'tcp' && isLoopbackHost(address.host);
 }

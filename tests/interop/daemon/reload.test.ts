@@ -78,6 +78,7 @@ describe.skipIf(!has('sshd'))('a reload', () => {
       [good.replace('tunnels:', 'tunels:'), /tunnels\.yaml:\d+:\d+.*tunels/s],
       [`${good}\n  nonsense: [`, /tunnels\.yaml:\d+:\d+/],
       ['', /tunnels\.yaml/],
+      [good.slice(0, good.indexOf('tunnels:')), /no key "tunnels".*1 tunnel runs.*`tunnels: \{\}`/s],
     ] as const) {
       mesh.writeRaw(broken);
       const status = await mesh.reload();
@@ -92,7 +93,12 @@ describe.skipIf(!has('sshd'))('a reload', () => {
     expect(mended.config.last_reload).toMatchObject({ ok: true, error: null });
     expect(await mesh.metric('config_reload_success')).toBe(1);
     expect(linkOf(mended).sessions.map(({ id }) => id)).toEqual(links[0]?.sessions.map(({ id }) => id));
-    expect(mesh.daemon.records().filter(({ event }) => event === 'config.reload_failed')).toHaveLength(3);
+    expect(mesh.daemon.records().filter(({ event }) => event === 'config.reload_failed')).toHaveLength(4);
+
+    mesh.writeRaw(`${good.slice(0, good.indexOf('tunnels:'))}tunnels: {}\n`);
+    const emptied = await mesh.reload();
+    expect(emptied.config.last_reload).toMatchObject({ ok: true });
+    expect(tunnelOf(emptied, 'echo').state).toBe('draining');
   });
 
   it('loses no connection in twenty reloads', async () => {

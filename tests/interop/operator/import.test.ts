@@ -1,48 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../../src/config/load.ts';
-import { outsideOfUnit } from '../../../src/config/paths.ts';
-import { importBridge, importHosts, importUnits } from '../../../src/operator/commands/import.ts';
+import { hosts, unit, units, write } from '../../support/machine/import.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const FIXTURES = fileURLToPath(new URL('../../fixtures/import/', import.meta.url));
-const ENV = { HOME: '/home/fleet' };
-
-interface Answer {
-  readonly ok: boolean;
-  readonly yaml: string;
-  readonly remarks: readonly string[];
-  readonly failures: readonly string[];
-  readonly problems: readonly string[];
-}
-
-/** What the command prints, with the exit code and the configuration that the daemon would read. */
-async function run(command: (io: Parameters<typeof importUnits>[2]) => Promise<number>) {
-  const printed: string[] = [];
-  const code = await command({ env: ENV, out: (text) => printed.push(text), err: (text) => printed.push(text) });
-  const answer = JSON.parse(printed.join('')) as Answer;
-  // Every result passes the check, also an incomplete one.
-  expect(answer.problems).toEqual([]);
-  const config = parseConfig(Buffer.from(answer.yaml), 'tunnels.yaml', outsideOfUnit(ENV));
-  return { code, ...answer, config, said: answer.remarks.join('\n'), tunnels: [...config.tunnels.values()] };
-}
-
-/** Imports unit files; ssh reads no configuration, or the given file. */
-const units = (files: readonly string[], sshConfig = '/dev/null') =>
-  run((io) => importUnits(files, { json: true, sshConfig }, io));
-const hosts = (names: readonly string[], sshConfig: string) =>
-  run((io) => importHosts(names, { json: true, sshConfig }, io));
-
-function write(name: string, text: string, directory = tempDir('import').path): string {
-  const path = join(directory, name);
-  mkdirSync(join(path, '..'), { recursive: true });
-  writeFileSync(path, text);
-  return path;
-}
-
-const unit = (command: string, more = '') => `[Service]\n${more}\nExecStart=${command}\n`;
 
 const PATTERN = 'Host db-1\n LocalForward 11 h:1\nHost db-2\n LocalForward 12 h:1\nHost db-*\n IdentityFile /k\n';
 
@@ -199,9 +161,69 @@ describe('import of a unit with settings elsewhere', () => {
     expect((await units([path])).failures.join()).toContain('IdentityFile=~ is not translated');
   });
 
+  it('takes every command of ExecStart=, also behind a semicolon, and every file of a pattern', async () => {
+    const directory = tempDir('import').path;
+    write('1.env', 'PORT=1\n', directory);
+    write('2.env', 'PORT=2\n', directory);
+    const command = `ssh -fN -i /k -L \${PORT}:a:1 u@h ; systemd-inhibit --what=sleep ssh -fN -i /k -L 3:a:1 u@g`;
+    const { code, failures, tunnels } = await units([
+      write('t.service', unit(command, `Type=oneshot\nEnvironmentFile=${directory}/*.env`)),
+    ]);
+    expect([code, failures]).toEqual([0, []]);
+    expect(tunnels.map(({ host, listen }) => [host, listen])).toEqual([
+      ['h', { kind: 'tcp', host: '127.0.0.1', port: 2 }],
+      ['g', { kind: 'tcp', host: '127.0.0.1', port: 3 }],
+    ]);
+  });
+
+  it('expands the tokens of a socket, and fails for one of unknown value', async () => {
+    const { tunnels, failures } = await units([
+      write('t.service', unit('ssh -N -i /k -L /run/%%r@%%h.sock:/s -L /run/%%C.sock:/s u@h')),
+    ]);
+    expect(tunnels.map(({ listen }) => listen)).toEqual([{ kind: 'unix', path: '/run/u@h.sock' }]);
+    expect(failures.join()).toContain('/run/%C.sock');
+  });
+
+  it('says that ssh listens on every address of IPv6 too', async () => {
+    const { code, said } = await units([write('t.service', unit('ssh -N -g -i /k -L 1:a:1 -L 127.0.0.1:2:a:1 u@h'))]);
+    expect(code).toBe(0);
+    expect(said).toContain(
+      'ssh listens for 0.0.0.0:1 on every address of IPv6 too. A tunnel here listens on IPv4 only.',
+    );
+    expect(said).not.toContain('127.0.0.1:2');
+  });
+
   it('fails without a required EnvironmentFile=', async () => {
     const file = write('t.service', unit('ssh -N -i /k -L 1:a:1 u@h', 'EnvironmentFile=/no/such.env'));
     expect((await units([file])).failures.join()).toContain('EnvironmentFile=/no/such.env cannot be read (ENOENT)');
+  });
+});
+
+describe('import of the files that ssh_config names', () => {
+  it('takes a key that is also a usual one, and no other key', async () => {
+    const config = write(
+      'config',
+      'Host a\n  IdentityFile ~/.ssh/id_rsa\n  LocalForward 1 x:1\nHost b\n  IdentityFile /k\n  IdentityFile ~/.ssh/id_rsa\n  LocalForward 2 x:1\n',
+    );
+    const one = await hosts(['a'], config);
+    expect(one.code).toBe(0);
+    expect(one.yaml).toContain('key: ~/.ssh/id_rsa');
+    expect((await hosts(['b'], config)).failures.join()).toContain('More keys are not translated: ~/.ssh/id_rsa');
+  });
+
+  it('fails for a public key, whose private key is in an agent', async () => {
+    const config = write('config', 'Host a\n  IdentityFile /k.pub\n  LocalForward 1 x:1\n');
+    expect((await hosts(['a'], config)).failures.join()).toContain('IdentityFile=/k.pub is not translated');
+  });
+
+  it('makes no proxy of a forward to a socket', async () => {
+    const config = write('config', 'Host a\n  IdentityFile /k\n  LocalForward 1 /run/db.sock\n  DynamicForward 2\n');
+    const { code, failures, tunnels } = await hosts(['a'], config);
+    expect([code, failures]).toEqual([0, []]);
+    expect(tunnels.map(({ direction, listen }) => [direction, listen])).toEqual([
+      ['dynamic', { kind: 'tcp', host: '127.0.0.1', port: 2 }],
+      ['local', { kind: 'tcp', host: '127.0.0.1', port: 1 }],
+    ]);
   });
 });
 
@@ -250,6 +272,8 @@ describe('import that loses something', () => {
     ['a proxy command', 'ssh -i /k -L 1:a:1 -o "ProxyCommand=c --auth u:hunter2 %%h" u@h', ''],
     ['a command before the start', 'ssh -N -i /k -L 1:a:1 u@h', 'ExecStartPre=/usr/bin/login hunter2'],
     ['a credential in the unit', 'ssh -N -i /k -L 1:a:1 -W a:1 u@h', 'SetCredential=token:hunter2'],
+    ['a variable with blanks', 'ssh -N -i /k -L 1:a:1 -W a:1 u@h', 'Environment="PASSWORD=my hunter2 x" A=b\\ hunter2'],
+    ['a password of a login', 'ssh -N -i /k -L 1:a:1 u:hunter2@h', ''],
     ['a variable', 'ssh -N -i /k -L 1:a:1 -W a:1 u@h', 'Environment=SSHPASS=hunter2 "B=hunter2 x"'],
   ])('never prints %s, and fails', async (_, command, more) => {
     const { code, failures, ...rest } = await units([write('t.service', unit(command, more))]);
@@ -295,93 +319,6 @@ describe('import of jump hosts', () => {
     const config = write('config', 'Match host h user u\n  LocalForward 1 a:1\nHost h\n  IdentityFile /k\n');
     const { code, tunnels } = await units([write('t.service', unit('ssh -N u@h'))], config);
     expect([code, tunnels.length]).toEqual([0, 1]);
-  });
-});
-
-describe('import of ops-bridge', () => {
-  const bridge = (text: string) => run((io) => importBridge(write('tunnels.yaml', text), { json: true }, io));
-
-  it('takes both directions, hosts, actors and the certificate command', async () => {
-    const { code, config, tunnels, yaml } = await bridge(`
-actors:
-  atm-fleet-mesh: { key: ~/.ssh/id_ops, cert_command: warden sign atm-fleet-mesh --pubkey ~/.ssh/id_ops.pub }
-hosts:
-  coulombcore: { address: 192.0.2.1, user: tegwick, port: 2222 }
-tunnels:
-  hub: { host: coulombcore, actor: atm-fleet-mesh, direction: local, local_port: 8000, remote_host: 10.43.170.94, remote_port: 8001 }
-  back: { host: coulombcore, actor: atm-fleet-mesh, direction: reverse, remote_port: 18000, local_port: 8000 }
-`);
-    expect(code).toBe(0);
-    expect(config.hosts.get('coulombcore')).toMatchObject({ address: '192.0.2.1', user: 'tegwick', port: 2222 });
-    expect(yaml).toContain('cert_command: "warden sign atm-fleet-mesh --pubkey {pubkey}"');
-    expect(tunnels).toMatchObject([
-      { name: 'hub', direction: 'local', listen: tcp('127.0.0.1', 8000), target: tcp('10.43.170.94', 8001) },
-      { name: 'back', direction: 'remote', listen: tcp('127.0.0.1', 18000), target: tcp('127.0.0.1', 8000) },
-    ]);
-  });
-
-  it('prefers settings of the tunnel under any name, then those of its host, then the defaults', async () => {
-    const { code, config } = await bridge(`
-defaults: { user: usual, key: /k, proxy_jump: gate }
-hosts: { h: { user: own }, gate: { address: 192.0.2.7, port: 2222, user: jumper } }
-tunnels:
-  a: { host: h, ports: "1:a:2" }
-  b: { host: { address: 192.0.2.8 }, ssh_user: mine, ports: "2:a:2" }
-`);
-    expect(code).toBe(0);
-    expect(config.hosts.get('h')).toMatchObject({ user: 'own', jump: { host: 'gate' } });
-    expect(config.hosts.get('192.0.2.8')?.user).toBe('mine');
-    expect(config.hosts.get('gate')).toMatchObject({ address: '192.0.2.7', port: 2222, user: 'jumper' });
-  });
-
-  it('takes a list with ports in the words of ssh', async () => {
-    const { code, tunnels } = await bridge('tunnels: [{ name: one, host: u@192.0.2.1, key: /k, ports: "1:a:2" }]\n');
-    expect(code).toBe(0);
-    expect(tunnels).toMatchObject([{ name: 'one', listen: tcp('127.0.0.1', 1), target: { host: 'a', port: 2 } }]);
-  });
-
-  it.each([
-    [
-      'an unknown key',
-      'tunnels: { a: { host: h, key: /k, ports: "1:a:2", mystery: 1 } }',
-      'The key mystery is not translated',
-    ],
-    [
-      'an unknown direction',
-      'tunnels: { a: { host: h, direction: up, local_port: 1 } }',
-      'its direction up is unknown',
-    ],
-    ['a tunnel of text', 'tunnels: { a: "1:b:2", b: { host: h, ports: "3:c:4" } }', 'a in tunnels is not translated'],
-    ['a list with gaps', 'tunnels: [null, { host: h, ports: "3:c:4" }]', 'tunnel-1 in tunnels is not translated'],
-    ['a host of text', 'hosts: { h: 192.0.2.1 }\ntunnels: { a: { host: h, ports: "3:c:4" } }', 'h in hosts is not'],
-    ['hosts of text', 'hosts: x\ntunnels: { a: { host: h, ports: "3:c:4" } }', 'The key hosts is no list'],
-    [
-      'a list of jump hosts',
-      'tunnels: { a: { host: h, jump: [b], ports: "3:c:4" } }',
-      'The key jump is not translated',
-    ],
-    ['two hosts', 'tunnels: { a: { host: h, ssh_host: i, ports: "3:c:4" } }', 'ssh_host is not translated: host has'],
-    [
-      'ports twice',
-      'tunnels: { a: { host: h, local_port: 9, ports: "3:c:4" } }',
-      'The key local_port is not translated',
-    ],
-    ['a target of SOCKS', 'tunnels: { a: { host: h, type: socks, local_port: 9, to: "x:1" } }', 'The key to is not'],
-    ['no host', 'tunnels: { a: { local_port: 1 } }', 'it names no host'],
-    ['no target', 'tunnels: { a: { host: h, local_port: 1 } }', 'it names no target'],
-    ['no tunnels', 'tunnels: {}', 'The file has no tunnels'],
-    ['a list', '[]', 'The file is no mapping with tunnels'],
-    ['broken YAML', 'tunnels: [', 'line 1'],
-  ])('fails for %s', async (_, text, said) => {
-    const { code, failures } = await bridge(`${text}\n`);
-    expect(code).toBe(1);
-    expect(failures.join()).toContain(said);
-  });
-
-  it('fails for a file that cannot be read', async () => {
-    const { code, failures } = await run((io) => importBridge('/no/such.yaml', { json: true }, io));
-    expect(code).toBe(1);
-    expect(failures.join()).toContain('/no/such.yaml cannot be read (ENOENT)');
   });
 });
 
