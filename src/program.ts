@@ -9,9 +9,11 @@ import { addCompletionCommand, offer } from './operator/commands/completion/comm
 import { addControlCommands } from './operator/commands/control-commands.ts';
 import { hangUp } from './operator/commands/hang-up.ts';
 import { addHelp } from './operator/commands/help.ts';
+import { helpRequest } from './operator/commands/help-request.ts';
 import { addImportCommands } from './operator/commands/import-commands.ts';
 import { addInstallCommands } from './operator/commands/install-commands.ts';
 import { interruptible } from './operator/commands/interruptible.ts';
+import { JsonFailure } from './operator/commands/json-failure.ts';
 import { configOption } from './operator/commands/options.ts';
 import { addPlanCommands } from './operator/commands/plan-commands.ts';
 import { SCHEMA_NAMES } from './operator/commands/schema-names.ts';
@@ -27,10 +29,15 @@ const manifest: unknown = createRequire(import.meta.url)('../package.json');
 export const version = String((manifest as { version?: unknown }).version);
 
 /** Names and messages of others cannot play with the terminal, whatever command shows them. */
-const io: CommandIo = {
+const screen: CommandIo = {
   out: (text) => process.stdout.write(visible(text, mayColour() ? COLOUR : '')),
   err: (text) => process.stderr.write(visible(text)),
 };
+
+/** Replaced for each run of the program. */
+let heard = screen;
+
+const io: CommandIo = { out: (text) => heard.out(text), err: (text, code) => heard.err(text, code) };
 
 /**
  * Every command, as commander knows it: manual pages and completions are made from this object. Commands that need parts of
@@ -154,6 +161,16 @@ addHelp(program);
 
 /** Runs the command that the arguments name; settles with its exit code. */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
+  const failure = new JsonFailure(argv.slice(2));
+  heard = failure.listen(screen);
+  const code = await perform(argv);
+  const missing = failure.missing(code);
+  if (missing !== undefined) screen.out(missing);
+  return code;
+}
+
+async function perform(argv: readonly string[]): Promise<ExitCode> {
+  exitCode = EXIT.ok;
   // Nobody reads the messages, and the exit code still tells the result.
   process.stderr.on('error', () => {});
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -169,17 +186,26 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
       io.err(`fleet-mesh: --color ${JSON.stringify(taken.wrong)} is unknown; expected auto, always or never\n`);
       return EXIT.usage;
     }
-    await program.parseAsync(taken.argv);
+    const request = helpRequest(program, taken.argv.slice(2));
+    if ('wrong' in request) {
+      io.err(request.wrong);
+      return EXIT.usage;
+    }
+    await program.parseAsync(request.argv, { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (errnoOf(error) === 'EMFILE') {
       io.err(
         'fleet-mesh: this process may open too few files\nRaise `ulimit -n` to 1024, or LimitNOFILE= of the unit.\n',
+        'EMFILE',
       );
       return EXIT.failed;
     }
-    io.err(`fleet-mesh: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    io.err(
+      `fleet-mesh: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      'internal',
+    );
     return EXIT.failed;
   }
 }

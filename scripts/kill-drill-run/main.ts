@@ -24,7 +24,7 @@ async function main(): Promise<number> {
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interruption.abort());
 
   process.stderr.write(`seed ${seed}\n`);
-  await using stage = await Stage.open();
+  await using stage = await Stage.open(kills);
   const drill = new Drill(stage, seededRandom(seed));
   const from = performance.now();
   const rounds: Round[] = [];

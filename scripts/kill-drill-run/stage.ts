@@ -16,8 +16,10 @@ export const QUIET_MS = 2_000;
 export type Variant = 'as is' | 'without the other tunnel' | 'with its target moved';
 export const VARIANTS: readonly Variant[] = ['as is', 'without the other tunnel', 'with its target moved'];
 
-/** Gates and steps that `plan approve` and `plan done` record: none of them is needed for the retirement. */
-const RECORDS = 400;
+/** Gates and steps for each kill, which `plan approve` and `plan done` record: none is needed for the retirement. */
+const RECORDS_PER_KILL = 8;
+/** Each start of the daemon reads the plan. */
+const MOST_RECORDS = 400;
 
 /** A real sshd, the service behind the tunnel and its successor, and the files of one daemon. */
 export class Stage implements AsyncDisposable {
@@ -30,23 +32,25 @@ export class Stage implements AsyncDisposable {
   readonly #endpointPort: number;
   readonly #otherPort: number;
 
-  private constructor(sshd: Sshd, hubs: readonly [Hub, Hub], ports: readonly [number, number, number]) {
+  private constructor(kills: number, sshd: Sshd, hubs: readonly [Hub, Hub], ports: readonly [number, number, number]) {
     this.#sshd = sshd;
     [this.old, this.successor] = hubs;
     [this.port, this.#endpointPort, this.#otherPort] = ports;
     this.writeConfig('as is');
-    const gates = Array.from({ length: RECORDS }, (_, index) => ({
+    const records = Math.min(MOST_RECORDS, kills * RECORDS_PER_KILL);
+    const gates = Array.from({ length: records }, (_, index) => ({
       id: `g${index}`,
       title: `gate ${index}`,
       owner: 'operator',
       blocks: [`2.${index + 1}`],
     }));
-    writeFileSync(this.planFile, planYaml({ gates, waves: [wave(1, [], 1), wave(2, [1], RECORDS)] }));
+    writeFileSync(this.planFile, planYaml({ gates, waves: [wave(1, [], 1), wave(2, [1], records)] }));
   }
 
-  static async open(): Promise<Stage> {
+  /** @param kills how many kills the drill makes */
+  static async open(kills: number): Promise<Stage> {
     const [sshd, old, successor] = await Promise.all([startSshd(), startHub('old'), startHub('new')]);
-    return new Stage(sshd, [old, successor], [await freePort(), await freePort(), await freePort()]);
+    return new Stage(kills, sshd, [old, successor], [await freePort(), await freePort(), await freePort()]);
   }
 
   get stateDir(): string {

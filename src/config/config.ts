@@ -26,6 +26,8 @@ export interface Config {
   readonly logFormat: LogFormat;
   readonly hosts: ReadonlyMap<string, HostConfig>;
   readonly actors: ReadonlyMap<string, ActorConfig>;
+  /** Whether the file has the key `tunnels`. A file that was cut off may have lost the key. */
+  readonly listsTunnels: boolean;
   readonly tunnels: ReadonlyMap<string, TunnelConfig>;
 }
 

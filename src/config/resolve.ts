@@ -54,7 +54,8 @@ export function resolveConfig(
     logFormat: parsed.log.format,
     hosts: mapValues(parsed.hosts, (name, host) => resolveHost(name, host, places)),
     actors: mapValues(parsed.actors, (name, actor) => resolveActor(name, actor, places)),
-    tunnels: mapValues(parsed.tunnels, (name, tunnel) => resolveTunnel(name, tunnel, places)),
+    listsTunnels: parsed.tunnels !== undefined,
+    tunnels: mapValues(parsed.tunnels ?? {}, (name, tunnel) => resolveTunnel(name, tunnel, places)),
   };
 }
 
@@ -116,7 +117,7 @@ function resolveCertCommand(
   };
 }
 
-function resolveTunnel(name: string, tunnel: ParsedConfig['tunnels'][string], places: Places): TunnelConfig {
+function resolveTunnel(name: string, tunnel: ParsedTunnel, places: Places): TunnelConfig {
   return {
     ...resolveDestination(name, tunnel),
     name,
@@ -132,16 +133,13 @@ function resolveTunnel(name: string, tunnel: ParsedConfig['tunnels'][string], pl
   };
 }
 
-function resolveDestination(
-  name: string,
-  { direction, target, allow }: ParsedConfig['tunnels'][string],
-): TunnelDestination {
+function resolveDestination(name: string, { direction, target, allow }: ParsedTunnel): TunnelDestination {
   if (direction === 'dynamic' && allow !== undefined) return { direction, allow };
   if (direction !== 'dynamic' && target !== undefined) return { direction, target };
   throw new Error(`tunnel ${name} passed unchecked`);
 }
 
-function resolveWhileDown(whileDown: ParsedConfig['tunnels'][string]['while_down']): WhileDown {
+function resolveWhileDown(whileDown: ParsedTunnel['while_down']): WhileDown {
   if (whileDown === 'refuse') return { kind: 'refuse' };
   return {
     kind: 'hold',
@@ -151,7 +149,8 @@ function resolveWhileDown(whileDown: ParsedConfig['tunnels'][string]['while_down
   };
 }
 
-type ParsedDrain = NonNullable<ParsedConfig['tunnels'][string]['drain']>;
+type ParsedTunnel = NonNullable<ParsedConfig['tunnels']>[string];
+type ParsedDrain = NonNullable<ParsedTunnel['drain']>;
 
 function resolveDrain({ step, quiet_for, rollback, successor }: ParsedDrain, places: Places): DrainConfig {
   return {

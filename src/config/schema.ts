@@ -57,7 +57,9 @@ export const configSchema = mapping({
     .describe('The log, on standard error.'),
   hosts: named(host).describe('The machines of the fleet, by name.'),
   actors: named(actor).prefault({}).describe('Our SSH identities, by name.'),
-  tunnels: named(tunnel).prefault({}).describe('The tunnels, by name.'),
+  tunnels: named(tunnel)
+    .optional()
+    .describe('The tunnels, by name. A reload that removes all tunnels needs `tunnels: {}`.'),
 });
 
 export type ParsedConfig = z.infer<typeof configSchema>;

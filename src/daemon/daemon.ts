@@ -32,6 +32,7 @@ import { whyNoHybrid } from '../tunnels/ssh/key-exchange/hybrid-exchange.ts';
 import { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import { commandActions } from './commands.ts';
 import { ConfigInForce } from './config-in-force.ts';
+import { refuseCutOffStart } from './cut-off.ts';
 import { openDoors } from './doors.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Onlookers } from './onlookers.ts';
@@ -204,8 +205,7 @@ export class Daemon {
       reload: () => this.reload(),
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
-    const takesCommands = () => this.#control.isOpen;
-    this.#presence = new PresenceRecord({ env: process.env, takesCommands, log });
+    this.#presence = new PresenceRecord({ env: process.env, takesCommands: () => this.#control.isOpen, log });
     this.#sources = {
       ...parts,
       control: this.#control,
@@ -250,6 +250,7 @@ export class Daemon {
     // Before any listener, so that the route of each port is known.
     await this.#cutovers.restore(this.#inForce.config);
     try {
+      refuseCutOffStart(this.#retirement.retired.names, this.#inForce.config);
       await this.#endpoint.start();
     } catch (error) {
       this.#control.stop();
@@ -274,11 +275,9 @@ export class Daemon {
     await this.#retirement.forgetRemoved(this.#inForce.config);
     await this.#cutovers.forgetRemoved(this.#inForce.config);
     this.#applied = true;
-    const { node, path, tunnels } = this.#inForce.config;
-    this.#log.info(
-      { event: 'daemon.started', version: this.#sources.version, node, config: path, tunnels: tunnels.size },
-      'fleet-mesh started',
-    );
+    const { node, path: config, tunnels } = this.#inForce.config;
+    const started = { event: 'daemon.started', version: this.#sources.version, node, config, tunnels: tunnels.size };
+    this.#log.info(started, 'fleet-mesh started');
     const classical = whyNoHybrid();
     if (classical !== undefined) this.#log.warn({ event: 'ssh.classical_exchange' }, classical);
     this.#unit.started();

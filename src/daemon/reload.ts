@@ -18,6 +18,7 @@ import { teller } from '../telemetry/tell.ts';
 import type { Rotators } from '../tunnels/credential/rotators.ts';
 import type { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import type { ConfigInForce } from './config-in-force.ts';
+import { refuseCutOffReload } from './cut-off.ts';
 
 /** The components that use the configuration. */
 export interface ReloadParts {
@@ -84,6 +85,7 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
 /** Loads the next configuration and binds its endpoint and control socket. */
 async function prepare(before: Config, { endpoint, control, load = loadConfig }: ReloadParts): Promise<Config> {
   const next = await load(before.path, process.env);
+  refuseCutOffReload(before, next);
   await endpoint.move(next);
   if (before.controlSocket === next.controlSocket) return next;
   await control.listen(next.controlSocket).catch(async (error: unknown) => {

@@ -46,6 +46,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<ExitCode>
     try {
       await started.start();
     } catch (error) {
+      if (error instanceof ConfigError) throw error;
       const { message, hint } = TunnelError.from(error);
       log.fatal({ event: 'daemon.start_failed', err: error }, `${message}. ${hint}`);
       endDespiteDisk(log);

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { TunnelError } from '../errors.ts';
 import type { Address, TcpAddress } from './address.ts';
 import { isBeyondReserve } from './descriptors.ts';
+import { inheritOptions } from './inherited-options.ts';
 import { KEEPALIVE } from './keepalive.ts';
 import { listenError } from './listen-error.ts';
 import { listenUnix } from './unix-listener.ts';
@@ -54,6 +55,7 @@ function listenTcp(server: Server, { host, port }: TcpAddress): Promise<() => vo
     server.once('error', reject);
     server.listen({ host, port }, () => {
       server.off('error', reject);
+      inheritOptions(server);
       resolve(() => server.close());
     });
   });

@@ -23,6 +23,7 @@ import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { ask, canAsk } from './confirm.ts';
 import { type Examined, examine, lookFor } from './doctor.ts';
 import { createFile, fileToChange, firstText, isSystemFile } from './first-file.ts';
+import { failureOf } from './json-failure.ts';
 
 export interface AddOptions extends Omit<AddRequest, 'key'> {
   readonly config: string;
@@ -199,7 +200,7 @@ function examineWay({ path, config }: Change, options: AddOptions, io: AddIo): P
 function report(error: unknown, met: readonly Stranger[], { config, json }: AddOptions, io: AddIo): ExitCode {
   const { code, message, hint: fix } = explain(error, config);
   const hint = `${fix} ${unchanged(met)}`.trim();
-  if (json) print(io, { ok: false, error: { message, hint } });
+  if (json) print(io, { ok: false, error: failureOf(code, message, hint) });
   // Mistakes in the file have a line each, some with a caret below.
   else
     io.err(

@@ -15,6 +15,7 @@ import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { type DoctorOptions, doctor } from './doctor.ts';
 import { fetchText } from './fetch-status.ts';
 import { findEndpoint } from './find-endpoint.ts';
+import { failureOf } from './json-failure.ts';
 import { where } from './where.ts';
 
 export interface BundleOptions extends DoctorOptions {
@@ -59,8 +60,11 @@ export async function bundle(options: BundleOptions, io: BundleIo): Promise<Exit
   } catch (error) {
     if (io.signal.aborted) return EXIT.failed;
     const reason = errnoOf(error) === 'EEXIST' ? 'the file exists already' : messageOf(error);
-    if (options.json) io.out(`${JSON.stringify({ ok: false, path: options.bundle, reason }, null, 2)}\n`);
-    else io.err(`fleet-mesh: ${printable(options.bundle)} was not made: ${printable(reason)}\n`);
+    const message = `${printable(options.bundle)} was not made: ${printable(reason)}`;
+    const failure = failureOf(EXIT.failed, message);
+    if (options.json)
+      io.out(`${JSON.stringify({ ok: false, path: options.bundle, reason, error: failure }, null, 2)}\n`);
+    else io.err(`fleet-mesh: ${message}\n`);
     return EXIT.failed;
   }
   if (options.json)

@@ -1,7 +1,10 @@
-/** Where a command writes: results to `out`, errors to `err`. The text ends its own lines. */
+/**
+ * Where a command writes: results to `out`, errors to `err`. The text ends its own lines. `code` is the stable name of the
+ * error for `--json`, if the exit code alone does not tell.
+ */
 export interface CommandIo {
   readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
+  readonly err: (text: string, code?: string) => void;
 }
 
 /** Exit codes of every command. */

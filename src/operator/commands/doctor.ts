@@ -21,6 +21,7 @@ import type { PrivateKey } from '../../tunnels/ssh/private-key.ts';
 import { findPresence } from '../presence/find.ts';
 import { linkText, sumText } from '../text/doctor.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
+import { failureOf } from './json-failure.ts';
 
 export interface DoctorOptions {
   /** A host or a tunnel; undefined: everything. */
@@ -50,8 +51,10 @@ export async function doctor(
     config = withCredentialSources(await loadConfig(options.config, outsideOfUnit(io.env, options.config)), keys);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    if (options.json) io.out(`${JSON.stringify({ ok: false, problems: error.problems }, null, 2)}\n`);
-    else io.err(`${error.problems.map(showProblem).join('\n')}\n`);
+    const lines = error.problems.map(showProblem);
+    const failure = failureOf(EXIT.configuration, `${options.config} is not valid`, 'See `fleet-mesh check`.', lines);
+    if (options.json) io.out(`${JSON.stringify({ ok: false, error: failure, problems: error.problems }, null, 2)}\n`);
+    else io.err(`${lines.join('\n')}\n`);
     return EXIT.configuration;
   }
   return (await examine(config, options, io)).code;

@@ -40,8 +40,9 @@ export async function events(options: EventsOptions, io: EventsIo): Promise<Exit
     if (io.signal.aborted) return EXIT.ok;
     if (!(error instanceof StatusUnavailable)) throw error;
     const hint = error.hint === '' ? '' : `${error.hint}\n`;
-    io.err(`fleet-mesh: ${printable(error.message)}\n${hint}`);
-    return error instanceof Refused && error.code === 'no_such_tunnel' ? EXIT.noSuchTunnel : EXIT.unknown;
+    const isUnknown = error instanceof Refused && error.code === 'no_such_tunnel';
+    io.err(`fleet-mesh: ${printable(error.message)}\n${hint}`, isUnknown ? 'unknown_tunnel' : 'unreachable');
+    return isUnknown ? EXIT.noSuchTunnel : EXIT.unknown;
   }
 }
 

@@ -6,6 +6,7 @@ import { loadConfig } from '../../config/load.ts';
 import { outsideOfUnit } from '../../config/paths.ts';
 import { exportLog, type Manifest } from '../../retirement/evidence/export.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
+import { failureOf } from './json-failure.ts';
 
 export interface ExportEventsOptions {
   readonly config: string;
@@ -35,11 +36,10 @@ export async function exportEvents(
     found = await exportLog({ directory, out: where, version, now });
   } catch (error) {
     const message = messageOf(error);
-    if (json) io.out(`${JSON.stringify({ ok: null, error: message }, null, 2)}\n`);
-    else
-      io.err(
-        `fleet-mesh: cannot export the evidence: ${printable(message)}\nRun as the daemon's user. Name the log with --dir, and a new directory with --out.\n`,
-      );
+    const sentence = `cannot export the evidence: ${printable(message)}`;
+    const hint = "Run as the daemon's user. Name the log with --dir, and a new directory with --out.";
+    if (json) io.out(`${JSON.stringify({ ok: null, error: failureOf(EXIT.unknown, sentence, hint) }, null, 2)}\n`);
+    else io.err(`fleet-mesh: ${sentence}\n${hint}\n`);
     return EXIT.unknown;
   }
   const ok = found.problems.length === 0;

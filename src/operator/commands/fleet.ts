@@ -22,7 +22,7 @@ export async function fleet(options: EndpointOptions & { readonly json: boolean 
   } catch (error) {
     if (io.signal.aborted) return EXIT.unknown;
     if (!(error instanceof StatusUnavailable)) throw error;
-    io.err(`fleet-mesh: ${error.message}\n${error.hint}\n`);
+    io.err(`fleet-mesh: ${error.message}\n${error.hint}\n`, 'unreachable');
     return EXIT.unknown;
   }
 }

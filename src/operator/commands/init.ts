@@ -2,6 +2,7 @@ import { errnoOf, messageOf } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { createFile, fileToChange, firstText } from './first-file.ts';
+import { failureOf } from './json-failure.ts';
 
 export interface InitOptions {
   readonly config: string;
@@ -23,8 +24,10 @@ export async function init(
     const message = isThere
       ? `${path} exists already; the file was not changed`
       : `${path} cannot be made: ${messageOf(error)}`;
-    if (json) io.out(`${JSON.stringify({ ok: false, path, message }, null, 2)}\n`);
-    else io.err(`fleet-mesh: ${printable(message)}\n`);
+    if (json) {
+      const error = failureOf(isThere ? 'exists' : EXIT.failed, message);
+      io.out(`${JSON.stringify({ ok: false, path, message, error }, null, 2)}\n`);
+    } else io.err(`fleet-mesh: ${printable(message)}\n`);
     return EXIT.failed;
   }
   const next = 'fleet-mesh add NAME -L PORT:HOST:PORT [user@]host';

@@ -21,7 +21,7 @@ export interface StatusOptions extends EndpointOptions {
 /** The parts of the process that the command uses. */
 export interface StatusIo {
   out(text: string): void;
-  err(text: string): void;
+  err(text: string, code?: string): void;
   /** How `out` looks now: the width of a terminal may change. */
   look(): Terminal;
   /** For a watch with keys; undefined without a person. */
@@ -40,7 +40,8 @@ interface Look {
   readonly text: string;
   readonly change: string;
   readonly code: ExitCode;
-  readonly failed: boolean;
+  /** The stable name of the error; undefined for a snapshot. */
+  readonly error?: string;
 }
 
 /** `fleet-mesh status [NAME] [--json] [--watch]`. Settles with the exit code; never rejects. */
@@ -60,7 +61,7 @@ export async function statusCommand(options: StatusOptions, io: StatusIo): Promi
 async function once(endpoint: TcpAddress, options: StatusOptions, io: StatusIo): Promise<ExitCode> {
   const seen = await look(endpoint, options, io);
   if (seen === undefined) return EXIT.unknown;
-  if (seen.failed) io.err(seen.text);
+  if (seen.error !== undefined) io.err(seen.text, seen.error);
   else io.out(seen.text);
   return seen.code;
 }
@@ -73,7 +74,7 @@ async function watchWithKeys(
   // A misspelt name must not open a screen.
   const first = options.name === undefined ? undefined : await look(endpoint, options, io);
   if (first?.code === EXIT.noSuchTunnel) {
-    io.err(first.text);
+    io.err(first.text, first.error);
     return first.code;
   }
   const ask = async () => {
@@ -102,8 +103,12 @@ async function watch(endpoint: TcpAddress, options: StatusOptions, io: StatusIo)
     if (io.look().isTty && options.json !== true) {
       io.out(`${REDRAW}${seen.text}\n(every ${WATCH_MS / 1_000} s; Ctrl-C ends)\n`);
     } else if (seen.change !== shown) {
-      if (options.json === true && !seen.failed) io.out(seen.text);
-      else (seen.failed ? io.err : io.out)(`${new Date().toISOString()} ${seen.change}\n`);
+      if (options.json === true && seen.error === undefined) io.out(seen.text);
+      else {
+        const line = `${new Date().toISOString()} ${seen.change}\n`;
+        if (seen.error === undefined) io.out(line);
+        else io.err(line, seen.error);
+      }
       shown = seen.change;
     }
     await sleep(WATCH_MS, io.signal).catch(() => {});
@@ -119,7 +124,7 @@ async function look(endpoint: TcpAddress, options: StatusOptions, io: StatusIo):
     if (io.signal.aborted) return undefined;
     if (!(error instanceof StatusUnavailable)) throw error;
     const text = `fleet-mesh: ${error.message}\n${error.hint}\n`;
-    return { text, change: error.message, code: EXIT.unknown, failed: true };
+    return { text, change: error.message, code: EXIT.unknown, error: 'unreachable' };
   }
 }
 
@@ -127,7 +132,7 @@ function describe(status: Status, options: StatusOptions, io: StatusIo): Look {
   const chosen = options.name === undefined ? status : only(status, options.name);
   if (chosen === undefined) {
     const text = unknownTunnel(options.name ?? '', status);
-    return { text: `fleet-mesh: ${text}\n`, change: text, code: EXIT.noSuchTunnel, failed: true };
+    return { text: `fleet-mesh: ${text}\n`, change: text, code: EXIT.noSuchTunnel, error: 'unknown_tunnel' };
   }
   const [tunnel] = chosen.tunnels;
   const subject = options.name === undefined ? chosen : tunnel;
@@ -138,7 +143,6 @@ function describe(status: Status, options: StatusOptions, io: StatusIo): Look {
         : statusText(chosen, { ...io.look(), clients: options.name !== undefined }),
     change: changeOf(chosen, options),
     code: subject?.state === 'up' ? EXIT.ok : EXIT.failed,
-    failed: false,
   };
 }
 

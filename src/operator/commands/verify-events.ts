@@ -4,6 +4,7 @@ import { loadConfig } from '../../config/load.ts';
 import { outsideOfUnit } from '../../config/paths.ts';
 import { type Verification, verifyLog } from '../../retirement/evidence/verify.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
+import { failureOf } from './json-failure.ts';
 
 export interface VerifyEventsOptions {
   readonly config: string;
@@ -32,11 +33,11 @@ export async function verifyEvents(
   }
   if (!found || found.files.length === 0) {
     const where = directory === undefined ? `${config} does not name the directory` : directory;
-    if (json) io.out(`${JSON.stringify({ ok: null, directory, error }, null, 2)}\n`);
-    else
-      io.err(
-        `fleet-mesh: cannot read the evidence (${printable(where)}): ${printable(error)}\nName the directory with --dir.\n`,
-      );
+    const sentence = `cannot read the evidence (${printable(where)}): ${printable(error)}`;
+    const hint = 'Name the directory with --dir.';
+    const failure = failureOf(EXIT.unknown, sentence, hint);
+    if (json) io.out(`${JSON.stringify({ ok: null, directory, error: failure }, null, 2)}\n`);
+    else io.err(`fleet-mesh: ${sentence}\n${hint}\n`);
     return EXIT.unknown;
   }
   const ok = found.problems.length === 0;

@@ -25,12 +25,12 @@ export async function why(options: WhyOptions, io: CommandIo & { readonly signal
   } catch (error) {
     if (io.signal.aborted) return EXIT.unknown;
     if (!(error instanceof StatusUnavailable)) throw error;
-    io.err(`fleet-mesh: ${error.message}\n${error.hint} Without the daemon: \`fleet-mesh doctor\`.\n`);
+    io.err(`fleet-mesh: ${error.message}\n${error.hint} Without the daemon: \`fleet-mesh doctor\`.\n`, 'unreachable');
     return EXIT.unknown;
   }
   const tunnel = status.tunnels.find(({ name }) => name === options.name);
   if (tunnel === undefined) {
-    io.err(`fleet-mesh: ${unknownTunnel(options.name, status)}\n`);
+    io.err(`fleet-mesh: ${unknownTunnel(options.name, status)}\n`, 'unknown_tunnel');
     return EXIT.noSuchTunnel;
   }
   const drain = tunnel.retirement === null ? undefined : await fetchDrain(endpoint, options.name, io.signal);

@@ -20,6 +20,13 @@ interface Held {
   since: number;
 }
 
+/** One of the answers has the socket and counts its bytes; the answers to pipelined requests keep theirs until then. */
+function unreadBytes(held: Held | undefined): number {
+  let bytes = 0;
+  for (const answer of held?.answers ?? []) bytes += answer.writableLength;
+  return bytes;
+}
+
 /**
  * Keeps room for short requests. Nobody can hold the endpoint with idle connections, half-sent requests or unread
  * answers: above the limit, these make room, the oldest first. A stop closes idle connections at once.
@@ -82,11 +89,11 @@ export class Connections {
 
   /** Drops unread answers, the oldest first, until the clients together hold little memory. */
   #boundUnread(): void {
-    let unread = [...this.#held.keys()].reduce((sum, socket) => sum + socket.writableLength, 0);
+    let unread = [...this.#held.values()].reduce((sum, held) => sum + unreadBytes(held), 0);
     while (unread > this.#limits.mostUnreadBytes) {
       const given = this.#dispensable((seat) => seat.unread);
       if (given === undefined) return;
-      unread -= given.writableLength;
+      unread -= unreadBytes(this.#held.get(given));
       this.#drop(given);
     }
   }

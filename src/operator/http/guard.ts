@@ -49,6 +49,11 @@ export function refusal(request: Provenance, allowedHosts: readonly string[]): P
   return undefined;
 }
 
+/** Whether the request target names a path. `*` means the server itself, and the router would take `*` and `//` for `/`. */
+export function namesPath(url: string): boolean {
+  return url !== '*' && !url.replace(/^http:\/\/[^/?#]*/i, '').startsWith('//');
+}
+
 export const METHOD_NOT_ALLOWED: Problem = {
   status: 405,
   code: 'method_not_allowed',

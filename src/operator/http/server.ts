@@ -1,14 +1,14 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { TunnelError } from '../../base/errors.ts';
 import type { TcpAddress } from '../../base/net/address.ts';
 import { listenError } from '../../base/net/listen-error.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import { answerClientError } from './client-error.ts';
 import { Connections } from './connections.ts';
-import { METHOD_NOT_ALLOWED, refusal } from './guard.ts';
+import { METHOD_NOT_ALLOWED, namesPath, refusal } from './guard.ts';
 import { jsonText } from './json-text.ts';
 import { sendNotFound } from './not-found.ts';
 import { PROBLEM_TYPE, type Problem, problemBody, rawProblem, SECURITY_HEADERS, sendProblem } from './problem.ts';
@@ -22,6 +22,7 @@ import { historyRoute, pageRoute } from './routes/page.ts';
 import { planRoute } from './routes/plan.ts';
 import { statusRoute, tunnelRoute } from './routes/status.ts';
 import type { Sources } from './sources.ts';
+import { Turns } from './turns.ts';
 
 export interface EndpointOptions {
   readonly listen: TcpAddress;
@@ -55,7 +56,7 @@ const STOP_MS = 2_000;
 
 /** Enough for Prometheus, scripts and a few browsers; too few to harm the daemon. */
 const LIMITS = {
-  connections: { most: 128, reserve: 32, mostUnreadBytes: 32 * 1024 * 1024, mostPipelined: 16 },
+  connections: { most: 128, reserve: 32, mostUnreadBytes: 32 * 1024 * 1024, mostPipelined: 4 },
   maxHeaderSize: 8 * 1024,
   headersTimeout: 5_000,
   requestTimeout: 10_000,
@@ -151,9 +152,16 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
     reply.headers(SECURITY_HEADERS);
     const { method, url = '', rawHeaders } = request.raw;
     const problem = refusal({ method: method ?? '', url, rawHeaders }, [...options.allowedHosts(), ...own]);
-    if (problem === undefined) return;
+    if (problem === undefined) return namesPath(url) ? undefined : sendNotFound(reply);
     log.debug({ event: 'endpoint.refused', code: problem.code }, problem.detail);
     return sendProblem(reply, problem);
+  });
+  const turns = new Turns();
+  app.addHook('preHandler', async (request, reply) => {
+    if (isLight(request)) return;
+    await turns.take();
+    // Nobody is left to read the answer.
+    if (request.raw.socket.destroyed) return reply.hijack();
   });
   app.setNotFoundHandler((_request, reply) => sendNotFound(reply));
   app.setErrorHandler((err, _request, reply) => sendFailure(reply, err, log));
@@ -174,6 +182,13 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
   ];
   for (const route of routes) route(app, dependencies);
   return app;
+}
+
+/** These routes answer at once, or share one answer. A question about tunnels takes a snapshot of its own. */
+const LIGHT: ReadonlySet<string | undefined> = new Set(['/', '/livez', '/status', '/metrics', '/openapi.json']);
+
+function isLight({ routeOptions: { url }, raw }: FastifyRequest): boolean {
+  return LIGHT.has(url) || (url === '/readyz' && raw.url?.includes('?') !== true);
 }
 
 /** Logs internal errors. The client gets only a status, and no details of the daemon. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 /** The status page as the endpoint serves it. */
 export interface Page {
-  readonly html: string;
+  readonly html: Buffer;
   /** The Content-Security-Policy: only the scripts and styles in the page itself, and only this endpoint. */
   readonly policy: string;
 }
@@ -15,8 +15,8 @@ const PLACES = ['./index.html', '../../../dist/operator/page/index.html'];
 export function loadPage(): Page | undefined {
   for (const place of PLACES) {
     try {
-      const html = readFileSync(new URL(place, import.meta.url), 'utf8');
-      return { html, policy: policyOf(html) };
+      const html = readFileSync(new URL(place, import.meta.url));
+      return { html, policy: policyOf(html.toString('utf8')) };
     } catch {
       // The next place.
     }

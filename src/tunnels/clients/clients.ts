@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import type { Address } from '../../base/net/address.ts';
+import { parseIp } from '../../base/net/ip.ts';
 import type { Listen } from '../../base/net/listener.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import { UNKNOWN } from './client.ts';
@@ -37,10 +39,11 @@ export class Clients {
     const ledger = new Ledger();
     this.#ledgers.set(tunnel, ledger);
     const watched: Listen = (address, onConnection, onError) => {
+      const at = onlyAddress(address);
       const accept = (socket: Socket) => {
         const counted = junction.way.kind !== 'committed';
         onConnection(socket);
-        if (counted) this.#note(ledger, socket);
+        if (counted) this.#note(ledger, socket, at);
       };
       return listen(address, accept, onError);
     };
@@ -57,10 +60,11 @@ export class Clients {
     for (const [name, ledger] of this.#ledgers) if (!tunnels.has(name) && ledger.open === 0) this.#ledgers.delete(name);
   }
 
-  #note(ledger: Ledger, socket: Socket): void {
+  #note(ledger: Ledger, socket: Socket, at: LocalEnd | undefined): void {
     const stay: Stay = { since: Date.now(), until: undefined, account: undefined };
     socket.once('close', () => ledger.end(stay, Date.now()));
-    const { remoteAddress, remotePort, localAddress, localPort } = socket;
+    const { remoteAddress, remotePort } = socket;
+    const { localAddress, localPort } = at ?? socket;
     if (remoteAddress === undefined || localAddress === undefined) {
       // A Unix socket, whose peer Node does not report (SO_PEERCRED), or a client that already closed.
       ledger.count(stay, UNKNOWN);
@@ -72,4 +76,14 @@ export class Clients {
       answer: (client) => ledger.count(stay, client),
     });
   }
+}
+
+/** This side of a connection. */
+type LocalEnd = Pick<Socket, 'localAddress' | 'localPort'>;
+
+/** The local end of every connection of a listener on one address: no question to the kernel. Undefined: any address. */
+function onlyAddress(address: Address): LocalEnd | undefined {
+  if (address.kind !== 'tcp' || address.port === 0) return undefined;
+  const ip = parseIp(address.host);
+  return ip?.some((byte) => byte !== 0) ? { localAddress: address.host, localPort: address.port } : undefined;
 }

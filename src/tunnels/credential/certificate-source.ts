@@ -28,8 +28,12 @@ export interface CertificateDependencies extends RenewalDependencies {
   readonly record: NeedRecord;
 }
 
-/** A certificate that a server rejects is renewed early, but no more often than this. */
-const REFUSED_MS = 600_000;
+/**
+ * A certificate that a server rejects is renewed early. The CA may have the fault, and may be right soon; but a server that
+ * rejects for ever must not keep the CA busy. So the pause between two such renewals doubles, in milliseconds.
+ */
+const REFUSED_MS = 60_000;
+const MOST_REFUSED_MS = 600_000;
 
 /** Keeps a working certificate until a new one works. Without a certificate, offers the fallback. */
 export class CertificateSource implements ActorSource {
@@ -42,6 +46,8 @@ export class CertificateSource implements ActorSource {
   /** A reload changed a setting that only a new certificate can meet. */
   #overdue = false;
   #refusedAt: Moment | undefined;
+  /** Early renewals of rejected certificates, without a long pause between two of them. */
+  #refusals = 0;
   #loggedFault: string | undefined;
   #kept: Promise<void> | undefined;
 
@@ -139,11 +145,7 @@ export class CertificateSource implements ActorSource {
     this.#logFault();
     const held = this.#valid;
     if (held && need.refused.includes(held.id)) {
-      const at = now();
-      // Another time may be the cure: the last certificate was perhaps made by a wrong clock.
-      if (this.#refusedAt && !isDue(this.#refusedAt, REFUSED_MS, at) && !wasSet(this.#refusedAt, at)) return;
-      this.#refusedAt = at;
-      await this.#renew();
+      if (this.#mayReplaceRefused(now())) await this.#renew();
       return;
     }
     if (held && !endsWithin(held.lifetime, held.lifeMs, Date.now(), need.attemptMs)) return;
@@ -152,6 +154,18 @@ export class CertificateSource implements ActorSource {
     // A command that hangs must not use up the certificate: wait for half of its remaining life.
     if (held) await settledWithin(renewed, (held.lifetime.validBeforeMs - Date.now()) / 2);
     else if (!this.#context.actor().fallback || this.#renewal.failures === 0) await renewed;
+  }
+
+  /** Whether a rejected certificate is renewed now, which then counts. */
+  #mayReplaceRefused(at: Moment): boolean {
+    const last = this.#refusedAt;
+    const pauseMs = Math.min(MOST_REFUSED_MS, REFUSED_MS * 2 ** Math.max(0, this.#refusals - 1));
+    // Another time may be the cure: the last certificate was perhaps made by a wrong clock.
+    if (last && !isDue(last, pauseMs, at) && !wasSet(last, at)) return false;
+    const again = last && !isDue(last, 2 * MOST_REFUSED_MS, at);
+    this.#refusals = again ? this.#refusals + 1 : 1;
+    this.#refusedAt = at;
+    return true;
   }
 
   /** One run at a time; callers during the run share its result. Never rejects: returns why no new certificate came. */

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Signal } from '../../base/async/signal.ts';
+import { onceEnded, pour } from '../../base/net/pour.ts';
 import { readInPlace } from '../../base/net/read-in-place.ts';
 import type { Channel } from '../channel/channel-source.ts';
 import { resetClient } from './reset.ts';
@@ -9,7 +10,7 @@ export type RelayEnd = 'finished' | 'client_reset' | 'session_lost';
 
 /**
  * Joins a client's socket and a channel until both have ended. Half-close passes both ways, the streams apply
- * backpressure themselves, and the socket counts its bytes: only `pipe` runs per chunk.
+ * backpressure themselves, and the socket counts its bytes: only `write` runs per chunk.
  *
  * A session that dies under the connection resets the client, unless everything the target sent has arrived: after a
  * clean end of stream, the client would take a truncated answer for a whole one. The last bytes of a client that has
@@ -40,6 +41,7 @@ export function relay(client: Socket, channel: Channel, signal: Signal): Promise
     };
     signal.addEventListener('abort', cut, { once: true });
 
+    let stopReading = () => {};
     client.once('error', () => {
       if (end === 'finished') end = 'client_reset';
     });
@@ -54,7 +56,7 @@ export function relay(client: Socket, channel: Channel, signal: Signal): Promise
     });
     channel.onLost((complete) => {
       end = 'session_lost';
-      client.unpipe(stream);
+      stopReading();
       if (client.closed) {
         finish();
       } else if (complete) {
@@ -70,10 +72,14 @@ export function relay(client: Socket, channel: Channel, signal: Signal): Promise
       cut();
       return;
     }
-    client.pipe(stream);
-    if (channel.copiesWrites) readInPlace(client, stream);
+    const stopPouring = pour(client, stream, () => stream.end());
+    const otherReader = channel.copiesWrites ? readInPlace(client, stream) : undefined;
+    stopReading = () => {
+      stopPouring();
+      otherReader?.();
+    };
     stream.pipe(client, { end: false });
-    stream.once('end', () => endWrites(client));
+    onceEnded(stream, () => endWrites(client));
   });
 }
 

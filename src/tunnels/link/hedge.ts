@@ -32,8 +32,7 @@ export function openHedged(open: HedgedOpen, signal: Signal): Promise<Channel> {
 
     const settle = (finish: () => void) => {
       settled = true;
-      clearTimeout(slow);
-      clearTimeout(late);
+      clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
       for (const { withdraw, pending } of racers)
         if (pending) withdraw.abort(new TunnelError('connection_reset', 'withdrawn'));
@@ -67,14 +66,17 @@ export function openHedged(open: HedgedOpen, signal: Signal): Promise<Channel> {
       );
     };
 
-    const slow = setTimeout(() => open.onSlow(), open.patienceMs * ASK_AFTER);
     // Repeated: a session may become suspect soon, and another session may come back.
     const hedge = () => {
       const next = open.next();
       if (next) start(next);
-      if (!settled) late = setTimeout(hedge, open.patienceMs / 2);
+      if (!settled) timer = setTimeout(hedge, open.patienceMs / 2);
     };
-    let late = setTimeout(hedge, open.patienceMs);
+    // One timer after the other: nearly every open has its answer before the first.
+    let timer = setTimeout(() => {
+      timer = setTimeout(hedge, open.patienceMs * (1 - ASK_AFTER));
+      open.onSlow();
+    }, open.patienceMs * ASK_AFTER);
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
     else start(open.first);

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Mesh } from '../daemon/mesh.ts';
 import { waitUntil } from '../wait-until.ts';
+import { listeningSockets } from './listening-sockets.ts';
 import { descendantsOf } from './proc.ts';
 
 /** The resources of a daemon, by the kernel and by its own status. */
@@ -69,7 +70,7 @@ export function processorSeconds(pid: number): number {
 
 function openSockets(pid: number): Pick<DaemonHoldings, 'descriptors' | 'fds' | 'listeners'> {
   const descriptors = descriptorsOf(pid);
-  const listening = listeningInodes(pid);
+  const listening = new Set(listeningSockets(pid).map(({ inode }) => inode));
   const inodes = descriptors.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
   const listeners = inodes.filter((inode) => listening.has(inode)).length;
   return { descriptors, fds: descriptors.length, listeners };
@@ -84,11 +85,4 @@ export function descriptorsOf(pid: number): string[] {
       return [];
     }
   });
-}
-
-/** proc(5), /proc/net/tcp: the fourth field is the state, 0A is LISTEN; the tenth is the inode. */
-function listeningInodes(pid: number): Set<string> {
-  const rows = ['tcp', 'tcp6'].flatMap((name) => readFileSync(`/proc/${pid}/net/${name}`, 'utf8').trim().split('\n'));
-  const fields = rows.map((row) => row.trim().split(/\s+/));
-  return new Set(fields.flatMap((row) => (row[3] === '0A' && row[9] !== undefined ? [row[9]] : [])));
 }

@@ -1,15 +1,10 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { listeningSockets } from './listening-sockets.ts';
 
 /** The processes among these that listen on the TCP port (IPv4), from /proc. */
 export function listenersOn(port: number, pids: readonly number[]): number[] {
   const wanted = new Set(
-    readFileSync('/proc/net/tcp', 'utf8')
-      .split('\n')
-      .slice(1)
-      .map((line) => line.trim().split(/\s+/))
-      // proc_pid_net(5): local address, state (0A: LISTEN), inode.
-      .filter(([, local = '', , state]) => state === '0A' && Number.parseInt(local.split(':')[1] ?? '', 16) === port)
-      .map((fields) => `socket:[${fields[9]}]`),
+    listeningSockets('self', ['tcp']).flatMap((socket) => (socket.port === port ? [`socket:[${socket.inode}]`] : [])),
   );
   return pids.filter((pid) => socketsOf(pid).some((socket) => wanted.has(socket)));
 }

@@ -2,7 +2,7 @@ import type { SimClock } from './clock.ts';
 import type { SimDisk } from './disk.ts';
 import type { SimNode } from './node.ts';
 import type { SimOperator } from './operator.ts';
-import { STATE, type StateFileName, type Tampering, tamper } from './tamper.ts';
+import { LOG, STATE, type StateFileName, type Tampering, tamper } from './tamper.ts';
 
 /** By then the events of a confirmed command are on the disk, in milliseconds. */
 const WRITTEN_MS = 3_000;
@@ -50,8 +50,9 @@ export class Intruder {
     const found = tamper(disk, how, { backup: this.#backup, random });
     if (found === undefined) return;
     this.tampered = found;
-    // What happens before the daemon has read the log is as before its start.
-    if (node().recorder.head) this.tamperedAt = clock.now;
+    // A backup may be of a moment without a log. What happens before the daemon has read the log is as before its start.
+    const changedLog = how !== 'restore' || this.#backup?.has(LOG);
+    if (changedLog && node().recorder.head) this.tamperedAt = clock.now;
     // Without the list only the log proves the retirement.
     if (disk.peek(`${STATE}/retired.json`) === undefined) operator.confirmed.retired = undefined;
     if (how !== 'restore') return;

@@ -44,6 +44,8 @@ class SimSocket extends Duplex {
 
 /** One client of the daemon, as an onlooker sees it. */
 export interface SimClient {
+  /** The tunnel whose listener accepted the client: during a reload the port may still be another tunnel's. */
+  readonly tunnel: string;
   readonly from: number;
   until: number | undefined;
   /** The services that the client's connection was taken to. */
@@ -54,6 +56,7 @@ export interface SimClient {
 
 interface Bound {
   readonly owner: object;
+  readonly tunnel: string;
   onConnection(socket: Socket): void;
 }
 
@@ -116,13 +119,13 @@ export class SimNetwork {
     this.healthinessOf(address).set(health === 'healthy');
   }
 
-  /** `owner` is a process: its ports are closed when it ends. */
-  listenFor(owner: object): Listen {
+  /** `owner` is a process: its ports are closed when it ends. `tunnel` is the name of the tunnel that listens. */
+  listenFor(owner: object, tunnel: string): Listen {
     return async (address, onConnection) => {
       const where = formatAddress(address);
       if (this.#ended.has(owner)) throw new TunnelError('internal', 'the process has ended');
       if (this.#ports.has(where)) throw new TunnelError('listen_in_use', `${where} is in use`);
-      const bound: Bound = { owner, onConnection };
+      const bound: Bound = { owner, tunnel, onConnection };
       this.#ports.set(where, bound);
       this.openingOf(where).set(true);
       const close = async () => {
@@ -157,6 +160,7 @@ export class SimNetwork {
     const port = this.#nextPort++;
     const socket = new SimSocket(port);
     const client: SimClient = {
+      tunnel: bound.tunnel,
       from: this.#clock.now,
       until: undefined,
       ways: new Set(),

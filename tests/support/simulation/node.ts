@@ -115,7 +115,6 @@ export class SimNode {
       log,
     });
     this.#links = new SimLinks(network);
-    const listen = network.listenFor(this);
     this.#supervisor = new Supervisor({
       prepare: () => Promise.reject(new Error('no SSH in the simulation')),
       credential: () => {
@@ -127,7 +126,10 @@ export class SimNode {
       note,
       random,
       retired: (tunnel) => this.retirement.retired.of(tunnel),
-      entranceOf: (tunnel) => ({ listen, junction: this.cutovers.junctionOf(tunnel) }),
+      entranceOf: (tunnel) => ({
+        listen: network.listenFor(this, tunnel),
+        junction: this.cutovers.junctionOf(tunnel),
+      }),
     });
     this.retirement = new Retirement(
       { stateDir },

@@ -9,7 +9,7 @@ export const STATE_FILES = ['retired.json', 'cutover/hub.json', 'events.head'] a
 export type StateFileName = (typeof STATE_FILES)[number];
 
 export const STATE = '/sim/state';
-const LOG = `${STATE}/events.jsonl`;
+export const LOG = `${STATE}/events.jsonl`;
 const HEAD = `${STATE}/events.head`;
 
 type Backup = ReadonlyMap<string, Buffer>;

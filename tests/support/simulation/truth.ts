@@ -1,5 +1,5 @@
 import type { SimDisk } from './disk.ts';
-import { HEALTHY_MS, HOLD_MS, hubIn, PROBE_MS, type Variant } from './fleet.ts';
+import { HEALTHY_MS, HOLD_MS, HUB, hubIn, PROBE_MS, type Variant } from './fleet.ts';
 import type { SimClient, SimNetwork } from './network.ts';
 import type { Switch } from './switch.ts';
 
@@ -63,7 +63,11 @@ export function truthAgainst(happened: Happened): string | undefined {
   return sick > missed ? 'the successor was not healthy' : undefined;
 }
 
-/** A client that only ever reached the successor did not use the tunnel; one that reached nothing wanted to. */
-function usedTunnel({ ways }: SimClient): boolean {
+/**
+ * A client that only ever reached the successor did not use the tunnel; one that reached nothing wanted to. A client that
+ * another tunnel accepted, before a reload gave the port to the hub, did not use the hub.
+ */
+function usedTunnel({ tunnel, ways }: SimClient): boolean {
+  if (tunnel !== HUB) return false;
   return ways.has('tunnel') || !ways.has('successor');
 }

@@ -109,6 +109,7 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
           { name: 'a', key: { kind: 'file', path: join(dir, 'keys/a'), passphraseFile: undefined }, ...actorPolicy },
         ],
       ]),
+      listsTunnels: true,
       tunnels: new Map([
         [
           't',

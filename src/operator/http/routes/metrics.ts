@@ -6,8 +6,8 @@ import type { Sources } from '../sources.ts';
  * made get the same page: many clients at once cost no more than one.
  */
 export function metricsRoute(app: FastifyInstance, sources: Sources): void {
-  let underWay: Promise<string> | undefined;
-  const render = (): Promise<string> => {
+  let underWay: Promise<Buffer> | undefined;
+  const render = (): Promise<Buffer> => {
     underWay ??= makePage(sources).finally(() => {
       underWay = undefined;
     });
@@ -16,7 +16,7 @@ export function metricsRoute(app: FastifyInstance, sources: Sources): void {
   app.get('/metrics', async (_request, reply) => reply.type(sources.metrics.contentType).send(await render()));
 }
 
-async function makePage(sources: Sources): Promise<string> {
+async function makePage(sources: Sources): Promise<Buffer> {
   await sources.refreshed();
-  return sources.metrics.render(sources.snapshot());
+  return Buffer.from(await sources.metrics.render(sources.snapshot()));
 }

@@ -5,6 +5,7 @@ import { LightSignal, type Signal } from '../../../base/async/signal.ts';
 import { sleep } from '../../../base/async/sleep.ts';
 import { isSessionLoss, TunnelError } from '../../../base/errors.ts';
 import type { Address } from '../../../base/net/address.ts';
+import { readShared } from '../../../base/net/read-in-place.ts';
 import type { WhileDown } from '../../../config/config.ts';
 import type { Channel, Originator } from '../../channel/channel-source.ts';
 import type { ForwardDependencies } from '../forward.ts';
@@ -70,6 +71,7 @@ export class Passage implements Placed {
     };
     // From the start: a reset before the relay owns the socket must not end the process.
     socket.on('error', () => {});
+    readShared(socket);
     // Reads one buffer ahead: only a read notices a client that resets while it waits.
     socket.read(0);
     const { junction, usage } = deps;

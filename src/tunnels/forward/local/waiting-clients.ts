@@ -21,7 +21,8 @@ export interface WaitingClient extends Placed {
 
 /**
  * Finds out which waiting clients have gone. Node reads one buffer ahead and then stops: behind unread data it notices
- * neither a reset nor an end. One timer serves all clients of a forward, and runs only while a client waits.
+ * neither a reset nor an end. One timer serves all clients of a forward. The timer ends at the first look that finds no client:
+ * most clients wait for less than a look, and a timer for each of them costs more than one look too many.
  */
 export class WaitingClients {
   readonly #waiting = new Crowd<WaitingClient>();
@@ -30,16 +31,15 @@ export class WaitingClients {
   /** Closes the client's socket once the client has gone. The returned function ends the watch. */
   watch(client: WaitingClient): () => void {
     this.#waiting.add(client);
-    this.#timer ??= setInterval(() => this.#look(), LOOK_MS);
-    return () => {
-      this.#waiting.remove(client);
-      if (this.#waiting.size > 0) return;
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-    };
+    this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
+    return () => void this.#waiting.remove(client);
   }
 
   #look(): void {
+    if (this.#waiting.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
     for (const client of this.#waiting) hasGone(client);
   }
 }

@@ -1,4 +1,6 @@
+import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { pour } from '../../../base/net/pour.ts';
 import { giveMemory, takeMemory } from '../../../base/net/spare-memory.ts';
 import { LEAST_PACKET, MOST_WINDOW } from '../guard/limits.ts';
 import type { Protocol } from './insides.ts';
@@ -71,6 +73,9 @@ export class ForwardStream extends Duplex {
   #sending: 'open' | 'ended' | 'closed' | 'lost' = 'open';
   #receiving: 'open' | 'ended' | 'closed' = 'open';
   readonly #trace: Trace;
+  /** The socket that takes the received bytes. */
+  #sink: Socket | undefined;
+  #stopPouring: (() => void) | undefined;
 
   /** @param onClosed called once, when the peer has closed the channel */
   constructor({ sender, window, packetSize }: Confirmation, deps: ForwardStreamDependencies, onClosed: () => void) {
@@ -109,11 +114,20 @@ export class ForwardStream extends Duplex {
   }
 
   override pipe<T extends NodeJS.WritableStream>(destination: T, options?: { end?: boolean }): T {
-    return this.#trace.piping(destination, () => super.pipe(destination, options));
+    return this.#trace.piping(destination, () => {
+      if (!(destination instanceof Socket) || this.#stopPouring) return super.pipe(destination, options);
+      this.#sink = destination;
+      this.#stopPouring = pour(this, destination, () => options?.end !== false && destination.end());
+      return destination;
+    });
   }
 
   override unpipe(destination?: NodeJS.WritableStream): this {
     this.#trace.unpiping();
+    if (destination === undefined || destination === this.#sink) {
+      this.#stopPouring?.();
+      this.#sink = undefined;
+    }
     return super.unpipe(destination);
   }
 
@@ -127,8 +141,16 @@ export class ForwardStream extends Duplex {
     this.#allowed -= data.length;
     if (this.#allowed < 0) throw new Error(BEYOND);
     this.#trace.pushed += data.length;
-    if (!this.push(data)) this.#unread = true;
+    if (!this.#poured(data) && !this.push(data)) this.#unread = true;
     else this.#allowMore();
+  }
+
+  /** Past the buffer of this stream, if the buffer is empty and the bytes go to one socket. */
+  #poured(data: Buffer): boolean {
+    const sink = this.#sink;
+    if (!sink?.writable || !this.readableFlowing || this.readableLength > 0 || !this.#trace.traceable) return false;
+    if (!sink.write(data)) this.pause();
+    return true;
   }
 
   /** Data that we do not want, but that used the window. */

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { SERVER_OPTIONS } from '../../../../src/base/net/listener.ts';
+import { pour } from '../../../../src/base/net/pour.ts';
 import { readInPlace } from '../../../../src/base/net/read-in-place.ts';
 import { listenLoopback } from '../../../support/peers/loopback.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
@@ -45,8 +46,8 @@ describe('a socket that reads in place', () => {
   it('reads all chunks into one memory with the installed Node, and passes the end on', async () => {
     await using line = await pair();
     const target = new Target();
-    line.socket.pipe(target);
-    expect(readInPlace(line.socket, target)).toBe(true);
+    pour(line.socket, target, () => target.end());
+    expect(readInPlace(line.socket, target)).toBeTypeOf('function');
     for (const text of ['one ', 'two ', 'three']) {
       await sent(line.client, text);
       await waitUntil('the chunk arrives', () => target.text.endsWith(text));
@@ -61,18 +62,19 @@ describe('a socket that reads in place', () => {
     await using line = await pair();
     const target = new Target();
     target.holding = true;
-    line.socket.pipe(target);
-    readInPlace(line.socket, target);
+    const stop = pour(line.socket, target, () => {});
+    const otherReader = readInPlace(line.socket, target);
     for (const [length, text] of ['one ', 'two ', 'three '].entries()) {
       await sent(line.client, text);
       await waitUntil('the chunk waits', () => target.writableLength === [4, 8, 14][length]);
     }
-    line.socket.unpipe(target);
+    stop();
+    otherReader?.();
     await sent(line.client, 'four');
     await waitUntil('the last chunk waits', () => line.socket.read(0) === null && line.socket.readableLength === 4);
     target.holding = false;
     target.stuck?.();
-    line.socket.pipe(target);
+    pour(line.socket, target, () => {});
     await waitUntil('everything arrives', () => target.text === 'one two three four');
   });
 
@@ -81,8 +83,8 @@ describe('a socket that reads in place', () => {
     const handle = (line.socket as unknown as { _handle: { useUserBuffer: unknown } })._handle;
     Object.defineProperty(handle, 'useUserBuffer', { value: undefined });
     const target = new Target();
-    line.socket.pipe(target);
-    expect(readInPlace(line.socket, target)).toBe(false);
+    pour(line.socket, target, () => {});
+    expect(readInPlace(line.socket, target)).toBeUndefined();
     await sent(line.client, 'still works');
     await waitUntil('the chunk arrives', () => target.text === 'still works');
   });

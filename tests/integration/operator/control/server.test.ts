@@ -202,7 +202,7 @@ describe('the control socket', () => {
   });
 
   it('sends signs of life during a long command, and finishes the command if the client leaves', async () => {
-    let finish = () => {};
+    let finish: (() => void) | undefined;
     let finished = 0;
     actions = {
       ...actions,
@@ -216,8 +216,9 @@ describe('the control socket', () => {
     };
     await start();
     const patient = command(path, RELOAD, reloadResult, never, 1_000);
+    const finishes = await waitUntil('the command is under way', () => finish);
     await new Promise((resolve) => setTimeout(resolve, 1_500));
-    finish();
+    finishes();
     expect(await patient).toEqual({ changes: 'late', tunnels: [], blocked: [] });
 
     const leaver = new AbortController();

@@ -101,6 +101,42 @@ describe('Origin and Sec-Fetch-Site', () => {
   });
 });
 
+describe('request targets', () => {
+  test.each([
+    '*',
+    '//',
+    '//?x=1',
+    '///',
+    '//status',
+    'http://127.0.0.1//',
+    'http://127.0.0.1/nope',
+    '/.',
+    '/%2e',
+    '/%2F',
+    '/%2e%2e/status',
+    '/status/../livez',
+    '/STATUS',
+    '/status;x',
+    '/*',
+    '/index.html',
+  ])('answers the unknown target %s with a problem document', async (target) => {
+    for (const method of ['GET', 'HEAD']) {
+      const { code, answer } = await ask([`${method} ${target} HTTP/1.1`, 'Host: 127.0.0.1']);
+      expect(code).toBe(404);
+      expect(answer).toContain(PROBLEM);
+      if (method === 'GET') expect(answer).toContain('urn:fleet-mesh:problem:no_such_path');
+    }
+  });
+
+  test.each(['/', '/?x=1', 'http://127.0.0.1', 'http://127.0.0.1/'])(
+    'answers %s with the status page',
+    async (target) => {
+      const { code, answer } = await ask([`GET ${target} HTTP/1.1`, 'Host: 127.0.0.1']);
+      expect({ code, isPage: answer.includes('text/html') }).toEqual({ code: 200, isPage: true });
+    },
+  );
+});
+
 describe('methods and bodies', () => {
   test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY', 'CONNECT', 'BREW'])(
     'rejects the method %s on known and unknown paths',

@@ -71,6 +71,7 @@ function configOf(...tunnels: TunnelConfig[]): Config {
     logLevel: 'info',
     logFormat: 'json',
     notify: [],
+    listsTunnels: true,
     hosts: new Map([
       ['coulombcore', { ...host, name: 'coulombcore' }],
       ['gone', { ...host, name: 'gone', address: '127.0.0.2', port: 1 }],

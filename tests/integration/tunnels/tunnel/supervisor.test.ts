@@ -61,6 +61,7 @@ function configOf(tunnels: readonly TunnelConfig[], hosts: readonly HostConfig[]
     logLevel: 'fatal',
     logFormat: 'json',
     notify: [],
+    listsTunnels: true,
     hosts: new Map(hosts.map((host) => [host.name, host])),
     actors: new Map([['atm-fleet-mesh', actorOf(sshd)]]),
     tunnels: new Map(tunnels.map((each) => [each.name, each])),

@@ -66,9 +66,8 @@ describe('the targets for Prometheus', () => {
   it('leave out a guess on loopback, where the daemon of this node answers', () => {
     const scrape = (target: string, via: 'tunnel' | 'host') => fleetNode({ scrape: { target, via } });
     const nodes = [scrape('127.0.0.1:9780', 'host'), scrape('[::1]:9780', 'host'), scrape('localhost:9780', 'host')];
-    expect(scrapeTargetsOf({ nodes: [...nodes, scrape('127.0.0.1:1', 'tunnel'), scrape('h:9780', 'host')] })).toMatchObject([
-      { targets: ['127.0.0.1:1'] },
-      { targets: ['h:9780'] },
-    ]);
+    expect(
+      scrapeTargetsOf({ nodes: [...nodes, scrape('127.0.0.1:1', 'tunnel'), scrape('h:9780', 'host')] }),
+    ).toMatchObject([{ targets: ['127.0.0.1:1'] }, { targets: ['h:9780'] }]);
   });
 });

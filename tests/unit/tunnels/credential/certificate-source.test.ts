@@ -130,12 +130,29 @@ describe('current', () => {
 });
 
 describe('a certificate that a server rejects', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
   test('renews a rejected certificate early once, and not again for a while', async () => {
     const { facts } = await source.current(NEED);
     expect(await serial({ refused: [facts.id] })).toBe(2);
     const second = await source.current(NEED);
     expect(await serial({ refused: [facts.id, second.facts.id] })).toBe(2);
     expect(issuer.runs).toBe(2);
+  });
+
+  test('renews a certificate that stays rejected after longer and longer pauses: the CA may be right by now', async () => {
+    vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+    const refused = [(await source.current(NEED)).facts.id];
+    const renewedAt: number[] = [];
+    for (let minute = 0; minute < 40; minute++) {
+      const { facts } = await source.current({ ...NEED, refused });
+      if (!refused.includes(facts.id)) renewedAt.push(minute);
+      refused.push(facts.id);
+      vi.advanceTimersByTime(MINUTE);
+    }
+    expect(renewedAt).toEqual([0, 1, 3, 7, 15, 25, 35]);
   });
 
   test('offers the fallback for a rejected certificate, unless the link serves already', async () => {

@@ -105,6 +105,18 @@ test.each([
   await expect(probeRaw((socket) => socket.end(bytes))).rejects.toMatchObject({ code: 'target_unreachable', message });
 });
 
+test.each([
+  ['line feeds alone, as of a script', 'HTTP/1.0 200 OK\nContent-Type: application/json\n\n{"status":"ok"}'],
+  ['a folded header', 'HTTP/1.1 200 OK\r\nX-Note: one\r\n two\r\n\r\n{"status":"ok"}'],
+  ['a space before the colon', 'HTTP/1.1 200 OK\r\nContent-Length : 15\r\n\r\n{"status":"ok"}'],
+  [
+    'a length beside chunks',
+    'HTTP/1.1 200 OK\r\nContent-Length: 15\r\nTransfer-Encoding: chunked\r\n\r\nf\r\n{"status":"ok"}\r\n0\r\n\r\n',
+  ],
+])('passes with %s, which curl accepts too', async (_, bytes) => {
+  await probeRaw((socket) => socket.end(bytes));
+});
+
 test('reports a reset', async () => {
   await expect(probeRaw((socket) => socket.resetAndDestroy())).rejects.toMatchObject({ message: closedEarly });
 });
