@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, TunnelConfig } from './config.ts';
-import { jumpOf, linksOf } from './way.ts';
+import { jumpOf, linksOf, wayTo } from './way.ts';
 
 /** The changes of a reload. Everything not listed stays untouched. */
 export interface ConfigDiff {
@@ -94,14 +94,18 @@ export function movedTunnels({ added, changed }: Pick<ConfigDiff, 'added' | 'cha
   return [...added, ...moved.map(([name]) => name)];
 }
 
-/** Names of the tunnels whose host has its name still, but another address or port: perhaps it is another machine. */
+/**
+ * Names of the tunnels whose host has its name still, but another address or port, or is reached over other addresses:
+ * perhaps it is another machine. Behind another jump host the same private address is another machine, too.
+ */
 export function readdressedTunnels(before: Config, after: Config): string[] {
-  const addressOf = ({ hosts }: Config, name: string) => [hosts.get(name)?.address, hosts.get(name)?.port];
-  return [...after.tunnels.values()].flatMap(({ name, host }) =>
-    before.tunnels.get(name)?.host === host && !isDeepStrictEqual(addressOf(before, host), addressOf(after, host))
-      ? [name]
-      : [],
-  );
+  const addressesTo = (config: Config, tunnel: TunnelConfig) =>
+    wayTo(config, tunnel).map(({ host }) => [config.hosts.get(host)?.address, config.hosts.get(host)?.port]);
+  return [...after.tunnels.values()].flatMap((tunnel) => {
+    const previous = before.tunnels.get(tunnel.name);
+    if (previous?.host !== tunnel.host) return [];
+    return isDeepStrictEqual(addressesTo(before, previous), addressesTo(after, tunnel)) ? [] : [tunnel.name];
+  });
 }
 
 /** One line for the log: `2 tunnels changed (probe), 1 added, link coulombcore/atm-fleet-mesh changed (sessions)`. */

@@ -119,7 +119,10 @@ export class StateFile<Content> {
   async restore(options: WriteOptions = {}): Promise<boolean> {
     const held = this.#held;
     if (!held || this.#writer.isBusy) return false;
-    const found = await answered(async () => ({ text: await this.#disk.read() }), options).catch(() => undefined);
+    const found = await answered(async () => ({ text: await this.#disk.read() }), options).catch((error: unknown) =>
+      // A disk that does not answer shows no change, and the next look comes soon.
+      error instanceof TunnelError ? { text: held.text } : undefined,
+    );
     if (this.#held !== held || this.#writer.isBusy || (found && found.text === held.text)) return false;
     this.#writer.want(held.text).catch(() => {});
     return true;

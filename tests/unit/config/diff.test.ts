@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../../../src/config/config.ts';
-import { diffConfig, summarizeDiff } from '../../../src/config/diff.ts';
+import { diffConfig, readdressedTunnels, summarizeDiff } from '../../../src/config/diff.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 
 const BASE = `version: 1
@@ -128,5 +128,24 @@ describe(diffConfig, () => {
     expect(summarizeDiff(diffConfig(load(BASE), load(text)))).toBe(
       '2 tunnels changed (target, label), 1 added, link a/x changed (key), node changed',
     );
+  });
+});
+
+describe(readdressedTunnels, () => {
+  it.each([
+    ['the address of the host', '192.0.2.1,', '192.0.2.9,', ['one', 'two']],
+    ['the port of the host', 'user: fleet }\n  b', 'user: fleet, port: 2222 }\n  b', ['one', 'two']],
+    ['the way to the host', 'user: fleet }\n  b', 'user: fleet, jump: b }\n  b', ['one', 'two']],
+    ['another host', '192.0.2.2,', '192.0.2.9,', []],
+    ['the key', '/keys/x', '/keys/z', []],
+  ])('names the tunnels that may lead to another machine after a change of %s', (_, from, to, names) => {
+    expect(readdressedTunnels(load(BASE), edited(from, to))).toEqual(names);
+  });
+
+  it('names the tunnels behind a jump host with another address', () => {
+    const jumping = BASE.replace('192.0.2.1, user: fleet', '192.0.2.1, user: fleet, jump: b');
+    const moved = jumping.replace('192.0.2.2,', '192.0.2.9,');
+    expect(readdressedTunnels(load(jumping), load(moved))).toEqual(['one', 'two']);
+    expect(readdressedTunnels(load(jumping), load(jumping))).toEqual([]);
   });
 });

@@ -180,6 +180,18 @@ describe('a file that somebody else touches', () => {
     await waitUntil('the file is gone', () => !existsSync(file.path));
   });
 
+  test('is left alone while the disk does not answer: nobody has changed the file', async () => {
+    const changes: (string | undefined)[] = [];
+    const disk = {
+      read: () => new Promise<undefined>(() => {}),
+      change: async (text: string | undefined) => void changes.push(text),
+    };
+    const file = new StateFile(['/state'], 'count.json', z.object({ count: z.int() }), disk);
+    await file.write({ count: 3 });
+    expect(await file.restore({ withinMs: 5 })).toBe(false);
+    expect(changes).toHaveLength(1);
+  });
+
   test('is left alone if it could not be read', async () => {
     const file = stateFile();
     mkdirSync(dirname(file.path), { mode: 0o700 });
