@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { diffConfig, movedTunnels, readdressedTunnels, summarizeDiff } from '../config/diff.ts';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError, formatProblem, showProblem } from '../config/problem.ts';
+import { type LinkName, linkKey } from '../config/way.ts';
 import type { Reloaded, ReloadOutcome } from '../operator/control/answer.ts';
 import type { ControlPoint } from '../operator/control/point.ts';
 import type { EndpointPlace } from '../operator/http/place.ts';
@@ -31,7 +32,7 @@ export interface ReloadParts {
   readonly cutovers: Pick<Cutovers, 'apply'>;
   readonly rotators: Pick<Rotators, 'apply'>;
   readonly retirement: Pick<Retirement, 'apply'>;
-  readonly supervisor: Pick<Supervisor, 'apply'>;
+  readonly supervisor: Pick<Supervisor, 'apply' | 'retestLogins'>;
   /** Reads a configuration. Default: {@link loadConfig}. */
   readonly load?: typeof loadConfig;
   readonly log: RootLogger;
@@ -62,11 +63,13 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
     parts.log.setFormat(config.logFormat);
   }
   await parts.plan.follow(config.plan);
+  let retested: readonly LinkName[];
   try {
     await parts.retirement.apply(before, config);
     await parts.cutovers.apply(before, config);
     parts.rotators.apply(config);
     await parts.supervisor.apply(config, diff);
+    retested = await parts.supervisor.retestLogins();
   } catch (error) {
     // A bug of ours. The daemon and later reloads must go on, and the outcome must not be "nothing changed".
     const reason = `only partly applied: ${messageOf(error)}`;
@@ -79,7 +82,8 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   const tell = teller(parts.log, parts.note);
   tell({ event: 'config.reloaded', changes, config_sha256: config.sha256 }, `reloaded: ${changes}`);
   const replaced = diff.links.filter(({ needsNewSessions }) => needsNewSessions);
-  return { ok: true, changes, replaced, moved: movedTunnels(diff) };
+  const others = retested.filter((link) => !replaced.some((each) => linkKey(each) === linkKey(link)));
+  return { ok: true, changes, replaced: [...replaced, ...others], moved: movedTunnels(diff) };
 }
 
 /** Loads the next configuration and binds its endpoint and control socket. */
@@ -122,7 +126,7 @@ function refuse(
 }
 
 /**
- * Waits for the first login of each link whose SSH parameters the reload changed. Rejects with a TunnelError if a login
+ * Waits for the first login of each link whose SSH parameters or known host keys changed. Rejects with a TunnelError if a login
  * fails. The new configuration is in force in either case. Bounded.
  */
 export async function loggedIn(outcome: Reloaded, supervisor: Pick<Supervisor, 'firstLogins'>): Promise<void> {

@@ -81,6 +81,16 @@ export const LINK_CASES: readonly FaultCase[] = [
     ],
   },
   {
+    fault: 'known_hosts gets another key of the host while all sessions are up',
+    right: 'The node is degraded within seconds, and `reload` fails. No session ends.',
+    proofs: [
+      test(
+        'interop/tunnels/link/replacement',
+        'tells the truth soon after known_hosts has another key of the host, `reload` fails, and the link heals',
+      ),
+    ],
+  },
+  {
     fault: 'the certificate has expired, and its renewal fails',
     right: 'With `on_expiry: keep` the sessions serve. The node is degraded, because the next login would fail.',
     proofs: [

@@ -24,8 +24,10 @@ const BACKLOG = 512;
 /**
  * Sets the options of `SERVER_OPTIONS` on the listening socket, once it listens. On Linux each connection inherits them
  * (tcp(7)): five system calls less for each connection.
+ *
+ * @param backlog the connections that the server still gives the options itself
  */
-export function inheritOptions(server: Server): void {
+export function inheritOptions(server: Server, backlog = BACKLOG): void {
   const options = server as Server & Partial<Options>;
   const handle = handleOf(server);
   const known = typeof options.noDelay === 'boolean' && typeof options.keepAlive === 'boolean';
@@ -34,7 +36,7 @@ export function inheritOptions(server: Server): void {
   if (handle.setNoDelay(true) !== 0 || handle.setKeepAlive(true, seconds) !== 0) return;
   let accepted = 0;
   const count = () => {
-    if (++accepted < BACKLOG) return;
+    if (++accepted < backlog) return;
     server.off('connection', count);
     options.noDelay = options.keepAlive = false;
   };

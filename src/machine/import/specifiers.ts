@@ -52,11 +52,15 @@ export function expandSpecifiers(text: string, unit: UnitNames): string {
 
 /**
  * Expands environment variables (systemd.service(5), COMMAND LINES): `${NAME}` anywhere, and `$NAME` as a whole word, split
- * at blanks. Throws {@link NotTranslatable} for a variable that the unit does not set.
+ * at blanks. Throws {@link NotTranslatable} for a variable without a value, neither from the unit nor from `unset`.
  */
-export function expandVariables(words: readonly string[], variables: ReadonlyMap<string, string>): string[] {
+export function expandVariables(
+  words: readonly string[],
+  variables: ReadonlyMap<string, string>,
+  unset: (name: string) => string | undefined = () => undefined,
+): string[] {
   const lookUp = (name: string) => {
-    const value = variables.get(name);
+    const value = variables.get(name) ?? unset(name);
     if (value === undefined) throw new NotTranslatable(`the value of $${name} is unknown`);
     return value;
   };

@@ -30,7 +30,7 @@ async function environmentOf(unit: string, text: string, context: UnitContext) {
       const files = await filesOfPattern(path);
       const read = await Promise.all(files.map((file) => readRegular(file)));
       // Of two files of one pattern, the later one wins.
-      texts.set(path, read.map((bytes) => bytes.toString('utf8')).join('\n'));
+      if (files.length > 0) texts.set(path, read.map((bytes) => bytes.toString('utf8')).join('\n'));
       if (files.length === 0 && !optional) failures.push(`${unit}: EnvironmentFile=${path} names no file.`);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;

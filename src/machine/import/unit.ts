@@ -84,7 +84,13 @@ function entryOf(command: string, directives: readonly Directive[], names: UnitN
   ]);
   const written = splitWords(command).map((word) => expandSpecifiers(word, names));
   // systemd.service(5), COMMAND LINES: after ":" a dollar is a dollar.
-  const words = /^[-@+!|]*:/.test(command) ? written : expandVariables(written, variables);
+  const empty = new Set<string>();
+  const unset = (name: string) => {
+    if (!lacksFile(directives, names, context)) return undefined;
+    empty.add(name);
+    return '';
+  };
+  const words = /^[-@+!|]*:/.test(command) ? written : expandVariables(written, variables, unset);
   const found = findSsh(words);
   const parsed = parseSshArguments(found.words, found.program);
   const described = valuesOf(directives, 'Unit', 'Description').at(-1);
@@ -107,6 +113,7 @@ function entryOf(command: string, directives: readonly Directive[], names: UnitN
     configFile: parsed.configFile,
     agent: valuesOf(directives, 'Service', 'Environment').some((line) => /(^|[\s"'])SSH_AUTH_SOCK=/.test(line)),
     remarks: [
+      ...[...empty].map((name) => note(`$${name} has no value: the file that may set the variable is missing.`)),
       ...found.remarks,
       ...parsed.untranslated.map((flag) => loss(`The flag ${flag} is not translated.`)),
       ...(parsed.command.length === 0 ? [] : [remarkOnCommand(parsed.command)]),
@@ -163,6 +170,14 @@ function variablesOf(directives: readonly Directive[], names: UnitNames, context
     for (const [name, each] of parseEnvironmentFile(text ?? '')) variables.set(name, each);
   }
   return variables;
+}
+
+/** Whether a file of `EnvironmentFile=-` is missing. systemd then takes an empty text for each of its variables. */
+function lacksFile(directives: readonly Directive[], names: UnitNames, context: UnitContext): boolean {
+  return valuesOf(directives, 'Service', 'EnvironmentFile').some((value) => {
+    const path = value.startsWith('-') ? expandQuietly(value.slice(1), names) : '';
+    return path !== '' && context.environmentFiles?.has(path) === false;
+  });
 }
 
 function expandQuietly(text: string, names: UnitNames): string {

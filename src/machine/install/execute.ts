@@ -2,6 +2,7 @@ import { cp, lstat, mkdir, readlink, rename, rm, rmdir, symlink, unlink } from '
 import { dirname, join } from 'node:path';
 import { sleep } from '../../base/async/sleep.ts';
 import { messageOf } from '../../base/errors.ts';
+import { stateError } from '../../base/files/state-error.ts';
 import { writeAtomically } from '../../base/files/write-atomically.ts';
 import { runBounded } from '../../base/process/run-bounded.ts';
 import type { Step } from './step.ts';
@@ -47,7 +48,7 @@ export class NodeExecutor implements Executor {
         await rm(step.path, { recursive: true, force: true });
         return;
       case 'write':
-        await mkdir(dirname(step.path), { recursive: true, mode: 0o755 });
+        await makeDirectoryFor(step.path);
         return writeAtomically(step.path, step.text, step.mode);
       case 'remove':
         return removeFile(step.path);
@@ -75,6 +76,20 @@ export class NodeExecutor implements Executor {
           ? outcome.error.message
           : outcome.kind;
     throw new StepFailed(`${label}: ${how}${output === '' ? '' : `\n${output.trimEnd()}`}`);
+  }
+}
+
+async function makeDirectoryFor(path: string): Promise<void> {
+  const directory = dirname(path);
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    // Node reports ENOENT for a recursive mkdir on a read-only file system. The last part alone has the true cause.
+    const cause = await mkdir(directory).then(
+      () => error,
+      (other: unknown) => other,
+    );
+    throw stateError('written', path, cause);
   }
 }
 

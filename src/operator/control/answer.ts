@@ -18,7 +18,7 @@ import {
 export interface Reloaded {
   readonly ok: true;
   readonly changes: string;
-  /** The links whose sessions the reload replaces. */
+  /** The links whose sessions the reload replaces, or whose login it tests. */
   readonly replaced: readonly LinkName[];
   /** The names of tunnels that are new, lead elsewhere, or are checked otherwise. */
   readonly moved: readonly string[];

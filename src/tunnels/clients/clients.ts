@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net';
-import type { Address } from '../../base/net/address.ts';
-import { parseIp } from '../../base/net/ip.ts';
 import type { Listen } from '../../base/net/listener.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import { UNKNOWN } from './client.ts';
 import { Ledger, type LedgerStatus, type Stay } from './ledger.ts';
+import { type LocalEnd, onlyEnd } from './local-end.ts';
 import { ClientResolver } from './resolver.ts';
 
 /** The part of a forward's entrance that is used here. */
@@ -39,7 +38,7 @@ export class Clients {
     const ledger = new Ledger();
     this.#ledgers.set(tunnel, ledger);
     const watched: Listen = (address, onConnection, onError) => {
-      const at = onlyAddress(address);
+      const at = onlyEnd(address);
       const accept = (socket: Socket) => {
         const counted = junction.way.kind !== 'committed';
         onConnection(socket);
@@ -76,14 +75,4 @@ export class Clients {
       answer: (client) => ledger.count(stay, client),
     });
   }
-}
-
-/** This side of a connection. */
-type LocalEnd = Pick<Socket, 'localAddress' | 'localPort'>;
-
-/** The local end of every connection of a listener on one address: no question to the kernel. Undefined: any address. */
-function onlyAddress(address: Address): LocalEnd | undefined {
-  if (address.kind !== 'tcp' || address.port === 0) return undefined;
-  const ip = parseIp(address.host);
-  return ip?.some((byte) => byte !== 0) ? { localAddress: address.host, localPort: address.port } : undefined;
 }

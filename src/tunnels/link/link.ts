@@ -193,6 +193,24 @@ export class Link implements ChannelSource, JumpLink {
     this.#loop.wake();
   }
 
+  /**
+   * The next login may end differently from the last one. Tests the login as soon as that may cut no connection, and
+   * returns whether this is now: then {@link firstLogin} has the outcome.
+   */
+  retestLogin(): boolean {
+    this.#loginTest.hasten(performance.now());
+    if (!this.#mayTest(this.#credential.renewal?.state)) return false;
+    this.#outcomes.firstLogin.begin();
+    this.testLogin();
+    this.kick();
+    return true;
+  }
+
+  /** Whether no login has succeeded since the last {@link retestLogin}. */
+  get retesting(): boolean {
+    return this.#loginTest.hastened;
+  }
+
   /** Settles when only the new credential serves, or with the error of the first failed attempt. */
   rotated(signal: AbortSignal): Promise<TunnelError | undefined> {
     return this.#outcomes.rotation.outcome(signal);

@@ -15,6 +15,7 @@ export class LoginTest {
   #nextAt: number;
   #due = false;
   #invalid = false;
+  #hastened = false;
 
   /**
    * @param random uniform in [0, 1)
@@ -47,6 +48,17 @@ export class LoginTest {
     return true;
   }
 
+  /** Whether no login has succeeded since the last {@link hasten}. */
+  get hastened(): boolean {
+    return this.#hastened;
+  }
+
+  /** The next look begins a test. `now`: as of performance.now(). */
+  hasten(now: number): void {
+    this.#nextAt = now;
+    this.#hastened = true;
+  }
+
   /** A login failed, or will fail, and each further one will fail: tests until one succeeds, also if no session is missing. */
   begin(): void {
     this.#due = true;
@@ -54,7 +66,7 @@ export class LoginTest {
 
   /** A login succeeded, for whatever purpose. */
   succeeded(now: number): void {
-    this.#due = false;
+    this.#due = this.#hastened = false;
     this.#nextAt = now + this.#pauseMs();
   }
 

@@ -20,7 +20,7 @@ export interface Attempt {
 }
 
 /** Shared by all links: a file is parsed once for all of them. */
-const knownHostsFiles = new KnownHostsFiles();
+export const knownHostsFiles = new KnownHostsFiles();
 
 /** Prepares one attempt. Reads every file again, so that a fixed file takes effect. Bounded; rejects with a TunnelError. */
 export type Prepare = (host: HostConfig, actor: ActorConfig, need: Need) => Promise<Attempt>;

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { settledWithin } from '../../base/async/settled-within.ts';
 import type { TunnelError } from '../../base/errors.ts';
 import type { Config, HostConfig, TunnelDestination } from '../../config/config.ts';
 import type { ConfigDiff } from '../../config/diff.ts';
@@ -9,6 +10,7 @@ import type { ChannelSource } from '../channel/channel-source.ts';
 import { Link } from '../link/link.ts';
 import type { LinkDependencies, LinkOptions } from '../link/options.ts';
 import { Pacer } from '../link/pacer.ts';
+import { TrustWatch } from '../link/trust-watch.ts';
 import type { CurrentLink } from './current-link.ts';
 import { firstLoginOf, type LinkOutcome, rotationOf } from './link-outcome.ts';
 import { targetsOf } from './target.ts';
@@ -55,6 +57,9 @@ interface Entry extends LinkName {
 /** The time between the starts of two attempts to one host, in milliseconds. */
 export const ATTEMPT_SPACING_MS = 250;
 
+/** A reload waits this long for a look at known_hosts, in milliseconds. */
+const LOOK_MS = 2_000;
+
 /**
  * The links, by (host, actor). A link starts with its first tunnel, or with the first link over it as a jump host. A link
  * ends when no tunnel, no other link and no connection needs it.
@@ -64,6 +69,7 @@ export class LinkTable {
   readonly #pacers = new Map<string, Pacer>();
   readonly #entries = new Map<string, Entry>();
   readonly #joined = new Map<LinkUser, Entry>();
+  readonly #trust = new TrustWatch();
 
   constructor(deps: LinkTableDependencies) {
     this.#deps = deps;
@@ -135,6 +141,27 @@ export class LinkTable {
   /** Once a second. */
   tick(now: Date): void {
     for (const { link } of this.#all) link.tick(now);
+    this.#watchKnownHosts();
+  }
+
+  /**
+   * Tests the login of each link about whose host known_hosts says something else, until a login succeeds. Returns the
+   * links that test now. Never rejects; bounded.
+   */
+  async retestLogins(): Promise<LinkName[]> {
+    // A file system that hangs must not delay a reload.
+    await settledWithin(this.#lookAtKnownHosts(), LOOK_MS);
+    const concerned = this.#all.filter(({ link }) => link.retesting && link.retestLogin());
+    return concerned.map(({ host, actor }) => ({ host, actor }));
+  }
+
+  #watchKnownHosts(): void {
+    if (!this.#trust.busy) void this.#lookAtKnownHosts();
+  }
+
+  async #lookAtKnownHosts(): Promise<void> {
+    const changed = await this.#trust.look(this.#all.map(({ settings }) => settings.host));
+    for (const { link, settings } of this.#all) if (changed.has(settings.host)) link.retestLogin();
   }
 
   /** An operator changed something: every link retries at once. */
@@ -237,6 +264,8 @@ export class LinkTable {
     const entry: Entry = { link, host, actor, settings, users: new Set(), departing: new Set() };
     this.#entries.set(key, entry);
     link.start();
+    // Before the login ends: every later write counts as a change. One look is for all links that start now.
+    queueMicrotask(() => this.#watchKnownHosts());
     return entry;
   }
 

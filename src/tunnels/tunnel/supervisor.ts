@@ -131,6 +131,11 @@ export class Supervisor {
     return this.#links.rotations(actor);
   }
 
+  /** Tests the login of each link about whose host known_hosts says something else. Returns the links that test now. */
+  retestLogins(): Promise<LinkName[]> {
+    return this.#links.retestLogins();
+  }
+
   /** The outcome of the first login of each named link with its new settings. Never rejects; bounded. */
   firstLogins(links: readonly LinkName[]): Promise<LinkOutcome[]> {
     return this.#links.firstLogins(links);

@@ -106,17 +106,21 @@ describe.each(['status', 'why', 'events', 'fleet'])('%s --json', (name) => {
     expect(err).toBe(`fleet-mesh: ${error.message}\n${error.hint}\n`);
   });
 
-  test.runIf(subject.length > 0)('names an unknown tunnel', async () => {
-    const { code, out } = await run([name, ...subject, '--json', '--endpoint', `127.0.0.1:${endpoint.port}`]);
-    expect(code).toBe(4);
-    expect(JSON.parse(out)).toEqual(failure('unknown_tunnel'));
-  });
-
   test('names a wrong endpoint', async () => {
     const { code, out } = await run([name, ...subject, '--json', '--endpoint', 'nowhere']);
     expect(code).toBe(64);
     expect(JSON.parse(out)).toEqual(failure('usage'));
   });
+});
+
+test.each([
+  ['status', 'nope'],
+  ['why', 'nope'],
+  ['events', '--tunnel', 'nope'],
+])('%s --json names an unknown tunnel', async (...args) => {
+  const { code, out } = await run([...args, '--json', '--endpoint', `127.0.0.1:${endpoint.port}`]);
+  expect(code).toBe(4);
+  expect(JSON.parse(out)).toEqual(failure('unknown_tunnel'));
 });
 
 test('writes one line for a follower', async () => {

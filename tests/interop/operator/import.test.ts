@@ -176,6 +176,15 @@ describe('import of a unit with settings elsewhere', () => {
     ]);
   });
 
+  it('takes no words for a variable of a file that may be missing, as systemd does, and says so', async () => {
+    const file = write('t.service', unit('ssh -N -i /k $OPTIONS -L 1:a:1 u@h', 'EnvironmentFile=-/no/such.env'));
+    const { code, failures, said } = await units([file]);
+    expect([code, failures]).toEqual([0, []]);
+    expect(said).toContain('$OPTIONS has no value: the file that may set the variable is missing.');
+    const other = write('t.service', unit('ssh -N -i /k $OPTIONS -L 1:a:1 u@h'));
+    expect((await units([other])).failures.join()).toContain('the value of $OPTIONS is unknown');
+  });
+
   it('expands the tokens of a socket, and fails for one of unknown value', async () => {
     const { tunnels, failures } = await units([
       write('t.service', unit('ssh -N -i /k -L /run/%%r@%%h.sock:/s -L /run/%%C.sock:/s u@h')),

@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { requireProgram } from '../machine/find-program.ts';
 
+const RUN = { encoding: 'utf8', timeout: 30_000 } as const;
+
 export type KeyType = 'ed25519' | 'ecdsa' | 'rsa';
 
 export interface KeyFile {
@@ -41,12 +43,27 @@ export function generateKey(path: string, options: KeyOptions = {}): KeyFile {
   chmodSync(path, 0o600);
   const publicPath = `${path}.pub`;
   const [name, blob] = readFileSync(publicPath, 'utf8').split(' ');
-  return { path, publicPath, publicKey: `${name} ${blob}`, fingerprint: fingerprint(publicPath) };
+  const publicKey = `${name} ${blob}`;
+  return {
+    path,
+    publicPath,
+    publicKey,
+    // Few tests ask, and each start of a program keeps all tests of the process waiting. The file may be replaced by then.
+    get fingerprint() {
+      return fingerprintOf(publicKey);
+    },
+  };
 }
 
 /** `SHA256:…` of the key in a file. */
 export function fingerprint(path: string): string {
   return keygen('-l', '-E', 'sha256', '-f', path).split(' ')[1] ?? '';
+}
+
+function fingerprintOf(publicKey: string): string {
+  const args = ['-l', '-E', 'sha256', '-f', '-'];
+  const told = execFileSync(requireProgram('ssh-keygen'), args, { ...RUN, input: publicKey });
+  return told.split(' ')[1] ?? '';
 }
 
 /** Replaces the names in a known_hosts file by their hashes. */
@@ -57,9 +74,5 @@ export function hashKnownHosts(path: string): void {
 
 /** Runs ssh-keygen with any arguments. */
 export function keygen(...args: string[]): string {
-  return execFileSync(requireProgram('ssh-keygen'), args, {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 30_000,
-  });
+  return execFileSync(requireProgram('ssh-keygen'), args, { ...RUN, stdio: ['ignore', 'pipe', 'pipe'] });
 }

@@ -64,14 +64,10 @@ const given = new Set<number>();
 
 /**
  * Claims a slice of the ports for this process: test files that run at the same time must not get ports of each other, nor
- * those of a second checkout. The kernel gives the name back at the end of the process. Taken at the start, so that no
- * check of leaks meets one descriptor more.
+ * those of a second checkout or of a script. The kernel gives the name back at the end of the process.
  */
 async function claimSlice(): Promise<{ readonly first: number; readonly count: number }> {
   const { first, count, slices } = FREE_PORTS;
-  // A script runs alone, and may take a thousand ports.
-  const { VITEST_POOL_ID: worker } = process.env;
-  if (worker === undefined) return { first, count: count * slices };
   const start = Math.floor(Math.random() * slices);
   for (let tried = 0; tried < slices; tried += 1) {
     const slice = (start + tried) % slices;
@@ -80,23 +76,36 @@ async function claimSlice(): Promise<{ readonly first: number; readonly count: n
       await listenAt(claim, `\0fleet-mesh-test-ports-${slice}`);
       return { first: first + slice * count, count };
     } catch {
-      // Another process has this slice.
+      // A process has this slice: perhaps this one, which needs more ports.
     }
   }
   // More processes than slices: they share.
   return { first: first + start * count, count };
 }
 
-const ownPorts = await claimSlice();
+// The first one is taken at the start, so that no check of leaks meets one descriptor more.
+let ownPorts = await claimSlice();
+let claiming: Promise<void> | undefined;
+
+/** All ports of the slice are given: none of them may be given again, because its first user may not listen yet. */
+async function claimMore(): Promise<void> {
+  ownPorts = await claimSlice();
+  given.clear();
+  claiming = undefined;
+}
 
 /**
  * A port that was free a moment ago, and that no other test file gets until this one has ended: nothing listens there unless
  * the test does. Prefer port 0 wherever the other side can report it.
  */
 export async function freePort(): Promise<number> {
-  const { first, count } = ownPorts;
-  if (given.size === count) given.clear();
   for (;;) {
+    const { first, count } = ownPorts;
+    if (given.size === count) {
+      claiming ??= claimMore();
+      await claiming;
+      continue;
+    }
     const port = first + Math.floor(Math.random() * count);
     if (given.has(port)) continue;
     given.add(port);

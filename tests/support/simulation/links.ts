@@ -76,6 +76,10 @@ export class SimLinks implements Pick<LinkTable, keyof LinkTable> {
     return [];
   }
 
+  async retestLogins(): Promise<[]> {
+    return [];
+  }
+
   status(): LinkStatus[] {
     return [];
   }

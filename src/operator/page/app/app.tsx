@@ -51,7 +51,8 @@ function Content({ facts, now }: { readonly facts: Facts; readonly now: number }
   if (tunnel === undefined) {
     return (
       <p>
-        No tunnel has the name {shown(route.name)}. <a href="#/">All tunnels</a>
+        No tunnel has the name {shown(route.name)}. Somebody may have removed it from the tunnel YAML.{' '}
+        <a href="#/">All tunnels</a>
       </p>
     );
   }
@@ -91,15 +92,16 @@ function Header({ facts, now }: { readonly facts: Facts; readonly now: number })
           {live && failure === undefined ? 'live' : 'events interrupted'}
         </span>
       </div>
-      {status?.reason != null && <p class="headline">{shown(status.reason)}</p>}
       <div role="status">
         {failure !== undefined && (
           <p class="trouble bad">
             {failure}
-            {at === 0 ? '.' : `. The facts below are ${Math.round((now - at) / 1_000)} s old.`}
+            {at === 0 ? '.' : `. The facts below are ${Math.round((now - at) / 1_000)} s old.`} See{' '}
+            <code>systemctl status fleet-mesh</code> on the node.
           </p>
         )}
       </div>
+      {status?.reason != null && <p class="headline">{shown(status.reason)}</p>}
     </header>
   );
 }

@@ -40,7 +40,7 @@ export async function ask<T>(path: string): Promise<T | undefined> {
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   if (answer.status === 404) return undefined;
-  if (!answer.ok) throw new Error(`the daemon answered ${answer.status}`);
+  if (!answer.ok) throw new Error(`The daemon answered ${answer.status}`);
   return answer.json();
 }
 
@@ -84,7 +84,7 @@ async function refresh(change: Change): Promise<Status | undefined> {
     return status;
   } catch (error) {
     const isTimeout = error instanceof Error && error.name === 'TimeoutError';
-    change({ failure: isTimeout ? 'the daemon does not answer' : failureText(error) });
+    change({ failure: isTimeout ? 'The daemon does not answer' : failureText(error) });
     return undefined;
   }
 }
@@ -99,7 +99,7 @@ function reloadIfReplaced(status: Status | undefined): void {
 
 function failureText(error: unknown): string {
   // A failed fetch is a TypeError whose message differs from browser to browser.
-  return error instanceof Error && !(error instanceof TypeError) ? error.message : 'the daemon is unreachable';
+  return error instanceof Error && !(error instanceof TypeError) ? error.message : 'The daemon is unreachable';
 }
 
 async function refreshSlow(change: Change, hasPlan: boolean): Promise<void> {

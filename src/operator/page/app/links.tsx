@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { Hint } from './hint.tsx';
 import { StatePill } from './state.tsx';
 import type { Link, Session } from './types.ts';
-import { shown, since, until } from './words.ts';
+import { sentence, shown, since, until } from './words.ts';
 
 /** Every link with its sessions and its credential. */
 export function Links({ links, now }: { readonly links: readonly Link[]; readonly now: number }) {
@@ -34,7 +34,7 @@ export function LinkFacts({ link, now }: { readonly link: Link; readonly now: nu
           {jump === null ? '' : ` over ${shown(jump)}`}
         </span>
       </div>
-      {degraded !== null && <p class="trouble warn">{shown(degraded)}</p>}
+      {degraded !== null && <p class="trouble warn">{sentence(shown(degraded))}</p>}
       {state !== 'up' && error !== null && (
         <p class="trouble bad">
           {shown(error.message)}. <b>Fix:</b> <Hint text={error.hint} />

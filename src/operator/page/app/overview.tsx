@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import { foldAlike, foldReloads } from '../../text/events.ts';
 import { Events } from './events.tsx';
 import type { Facts } from './feed.ts';
+import { Hint } from './hint.tsx';
 import { Links } from './links.tsx';
 import { PlanSection } from './plan.tsx';
 import { BY_URGENCY, toneOf } from './state.tsx';
@@ -45,7 +46,13 @@ export function Overview({ facts, status, now }: { facts: Facts; status: Status;
           )}
         </div>
         {found.length === 0 && (
-          <p class="muted">{status.tunnels.length === 0 ? 'No tunnel is configured.' : 'No tunnel matches.'}</p>
+          <p class="muted">
+            {status.tunnels.length === 0 ? (
+              <Hint text="No tunnel is configured. Add one with `fleet-mesh add NAME -L PORT:HOST:PORT user@host`." />
+            ) : (
+              'No tunnel matches.'
+            )}
+          </p>
         )}
         <ul class="plain tunnels">
           {found.slice(current * PER_PAGE, (current + 1) * PER_PAGE).map((tunnel) => (

@@ -4,7 +4,7 @@ import { Path } from './path.tsx';
 import { linkTo } from './route.ts';
 import { StatePill, toneOf } from './state.tsx';
 import type { Link, Tunnel } from './types.ts';
-import { percent, shown, since } from './words.ts';
+import { percent, sentence, shown, since } from './words.ts';
 
 export interface TunnelRowProps {
   readonly tunnel: Tunnel;
@@ -70,11 +70,6 @@ function Availability({ tunnel, now }: { readonly tunnel: Tunnel; readonly now: 
       {percent(share)} up in {isWhole ? '24 h' : since(from, now)}
     </span>
   );
-}
-
-function sentence(text: string): string {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(first) ? first : `${first}.`;
 }
 
 function nextAttempt(time: string, now: number): string {

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { SERVER_OPTIONS } from '../../../../src/base/net/listener.ts';
 import { pour } from '../../../../src/base/net/pour.ts';
-import { readInPlace } from '../../../../src/base/net/read-in-place.ts';
+import { readInPlace, readShared } from '../../../../src/base/net/read-in-place.ts';
 import { listenLoopback } from '../../../support/peers/loopback.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
@@ -87,5 +87,40 @@ describe('a socket that reads in place', () => {
     expect(readInPlace(line.socket, target)).toBeUndefined();
     await sent(line.client, 'still works');
     await waitUntil('the chunk arrives', () => target.text === 'still works');
+  });
+
+  it('copies what arrives before its target is known, and then reads in place', async () => {
+    await using line = await pair();
+    await using other = await pair();
+    for (const { socket } of [line, other]) {
+      readShared(socket);
+      socket.read(0);
+    }
+    await sent(line.client, 'first ');
+    await waitUntil('the first chunk waits', () => line.socket.readableLength === 6);
+    // Into the same memory.
+    await sent(other.client, 'xxxxxxxxxxxx');
+    await waitUntil('another socket has read', () => other.socket.readableLength === 12);
+    const target = new Target();
+    pour(line.socket, target, () => target.end());
+    expect(readInPlace(line.socket, target)).toBeTypeOf('function');
+    await waitUntil('the first chunk arrives', () => target.text === 'first ');
+    const before = target.memory.size;
+    for (const text of ['second ', 'third']) {
+      await sent(line.client, text);
+      await waitUntil('the chunk arrives', () => target.text.endsWith(text));
+    }
+    expect([target.text, target.memory.size - before]).toEqual(['first second third', 1]);
+  });
+
+  it('reads as usual before its target is known when a part of Node is missing', async () => {
+    await using line = await pair();
+    const handle = (line.socket as unknown as { _handle: { useUserBuffer: unknown } })._handle;
+    Object.defineProperty(handle, 'useUserBuffer', { value: undefined });
+    readShared(line.socket);
+    line.socket.read(0);
+    await sent(line.client, 'still works');
+    await waitUntil('the chunk waits', () => line.socket.readableLength === 11);
+    expect(String(line.socket.read())).toBe('still works');
   });
 });

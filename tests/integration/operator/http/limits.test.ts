@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { type RunningEndpoint, startEndpoint } from '../../../support/daemon/endpoint.ts';
+import { statusFixture } from '../../../support/fakes/status-fixture.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
 const METRICS = 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
@@ -76,6 +77,36 @@ test('bounds the memory of clients that do not read, and still answers others', 
   // The kernel took some megabytes of each page, and the daemon held the rest: 32 MiB of 300 MB and more.
   const received = await crowd.readAll((bytes) => bytes >= page.length);
   expect(received.filter((bytes) => bytes >= page.length).length).toBeLessThan(30);
+});
+
+test('takes one snapshot for a crowd that asks for /status, and answers others meanwhile', async () => {
+  const clients = 50;
+  let asked = 0;
+  let snapshots = 0;
+  let release = () => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  await using endpoint = await startEndpoint({
+    dependencies: {
+      snapshot: () => {
+        snapshots += 1;
+        return statusFixture();
+      },
+      refreshed: async () => {
+        asked += 1;
+        await released;
+      },
+    },
+  });
+  const status = 'GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+  await using crowd = await crowdAt(endpoint, clients, status.repeat(3));
+  await expect.poll(() => asked).toBe(1);
+  // This answer comes after the requests of the crowd.
+  for (let n = 0; n < 5; n++) expect((await fetch(`${endpoint.url}/livez`)).status).toBe(200);
+  release();
+  const received = await crowd.readAll((bytes) => bytes > 3_000);
+  expect(received.every((bytes) => bytes > 3_000)).toBe(true);
+  // One for the first request, one for those that came meanwhile; on a busy machine, one more for late ones.
+  expect(snapshots).toBeLessThan(10);
 });
 
 test('drops a connection with hundreds of requests in one packet', async () => {

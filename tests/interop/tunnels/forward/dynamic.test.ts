@@ -116,6 +116,7 @@ describe.skipIf(!has('sshd') || !has('curl'))('a dynamic tunnel over sshd', () =
     const socks = { direction: 'dynamic', allow: [`127.0.0.1:${hub.port}`], while_down: { hold: '15s' } };
     await using mesh = await startMesh({ sshd, tunnels: { socks } });
     await mesh.waitFor(hasSessions(2));
+    await mesh.waitForTunnel('up');
     await sshd.stop();
     await mesh.waitForTunnel('down');
     const answer = curl('--socks5', `127.0.0.1:${mesh.port('socks')}`, `http://127.0.0.1:${hub.port}/state/health`);

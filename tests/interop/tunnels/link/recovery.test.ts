@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { pythonClient } from '../../../support/clients/python-client.ts';
 import { echoOnce, startSteadyClient } from '../../../support/clients/steady-client.ts';
-import { hasSessions, linkOf, startMesh } from '../../../support/daemon/mesh.ts';
+import { hasSessions, linkOf, sessionIds, startMesh } from '../../../support/daemon/mesh.ts';
 import { has } from '../../../support/machine/capabilities.ts';
 import { descendantsOf, signal } from '../../../support/machine/proc.ts';
 import { patient } from '../../../support/patience.ts';
@@ -23,14 +23,15 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
-    const before = linkOf(await mesh.waitFor(hasSessions(2)));
+    const before = sessionIds(await mesh.waitFor(hasSessions(2)));
     expect(sshd.killSessions()).toBeGreaterThan(0);
     // Without a pause: a client that connects now is held until a session is up.
     await echoOnce(mesh.port('echo'));
-    const after = linkOf(await mesh.waitFor(hasSessions(2)));
-    expect(after.sessions.map(({ id }) => id)).toEqual(before.sessions.map(({ id }) => id + 2));
+    const isNew = (id: number) => id > Math.max(...before);
+    await mesh.waitFor((status) => hasSessions(2)(status) && sessionIds(status).every(isNew));
     expect(await mesh.metric('link_recover_seconds_count')).toBe(1);
-    expect(await mesh.metric('link_detect_seconds_count')).toBe(2);
+    // A busy machine may have opened a spare session, which was killed as well.
+    expect(await mesh.metric('link_detect_seconds_count')).toBeGreaterThanOrEqual(2);
   });
 
   it.each(['active', 'standby'])('loses no request when the %s one of two sessions is killed', async (role) => {
@@ -123,6 +124,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
       tunnels: { echo: { target: echo.port, while_down: { hold: '2s', limit: 3 } } },
     });
     await mesh.waitFor(hasSessions(2));
+    await mesh.waitForTunnel('up');
     await sshd.stop();
     await mesh.waitForTunnel('down');
     const from = performance.now();
@@ -132,7 +134,8 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     const [first = 0, ...held] = ends.map(({ at }) => at - from).toSorted((one, other) => one - other);
     for (const each of held) expect(each).toBeGreaterThan(1_900);
     expect(Math.min(...held) - first).toBeGreaterThan(1_000);
-    expect((await mesh.waitForTunnel('down')).usage).toMatchObject({ held: 0, failed_total: 4 });
+    await mesh.waitFor(({ tunnels: [echo] }) => echo?.usage.held === 0 && echo.usage.failed_total === 4);
+    expect((await mesh.daemon.status()).tunnels[0]?.state).toBe('down');
   });
 
   it('resets new clients at once with while_down: refuse, and keeps listening', async () => {
@@ -140,13 +143,15 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     await using silent = await startSilent();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: silent.port, while_down: 'refuse' } } });
     await mesh.waitFor(hasSessions(2));
+    await mesh.waitForTunnel('up');
     await sshd.stop();
     await mesh.waitForTunnel('down');
     const startedAt = performance.now();
     const ends = await Promise.all(Array.from({ length: 4 }, () => pythonClient({ port: mesh.port('echo') })));
     expect(performance.now() - startedAt).toBeLessThan(patient(2_000));
     expect(ends.map(({ end }) => end)).toEqual(['rst', 'rst', 'rst', 'rst']);
-    expect((await mesh.waitForTunnel('down')).usage).toMatchObject({ failed_total: 4, held: 0 });
+    await mesh.waitFor(({ tunnels: [echo] }) => echo?.usage.held === 0 && echo.usage.failed_total === 4);
+    expect((await mesh.daemon.status()).tunnels[0]?.state).toBe('down');
   });
 });
 

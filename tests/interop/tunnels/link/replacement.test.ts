@@ -12,6 +12,7 @@ import {
   linkOf,
   type Mesh,
   type MeshChange,
+  sessionIds,
   startMesh,
   tunnelOf,
 } from '../../../support/daemon/mesh.ts';
@@ -159,6 +160,25 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))(
       writeFileSync(sshd.authorizedKeysFile, `${keys}${next.publicKey}\n`);
       await mesh.write({ actor: { key: next.path } });
       expect(await runCli(['reload', '--config', mesh.configFile])).toMatchObject({ code: 0 });
+      await expectHealed(mesh);
+    });
+
+    it('tells the truth soon after known_hosts has another key of the host, `reload` fails, and the link heals', async () => {
+      await using sshd = await startSshd();
+      await using echo = await startEcho();
+      await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port, production: true } } });
+      const before = sessionIds(await mesh.waitFor(hasSessions(2)));
+      const other = generateKey(join(sshd.directory, 'other_host')).publicKey;
+      writeFileSync(sshd.knownHostsFile, `[127.0.0.1]:${sshd.port} ${other}\n`);
+      await expectTruth(mesh, 'host_key_changed');
+      const { code, stderr } = await runCli(['reload', '--config', mesh.configFile]);
+      expect(stderr).toMatch(
+        /reloaded \(nothing changed\), but the login of atm-fleet-mesh to coulombcore fails: .* presented /,
+      );
+      expect(code).toBe(1);
+      await echoOnce(mesh.port('echo'));
+      expect(sessionIds(await mesh.daemon.status())).toEqual(before);
+      sshd.trustHostKeys();
       await expectHealed(mesh);
     });
 

@@ -45,6 +45,14 @@ describe(NodeExecutor, () => {
     expect(existsSync(at('fleet-mesh.service.d/of-the-operator.conf'))).toBe(true);
   });
 
+  it('names the file that cannot be written, and the reason, also if a directory is missing', async () => {
+    using temp = tempDir('install');
+    writeFileSync(join(temp.path, 'file'), '');
+    const path = join(temp.path, 'file/fleet-mesh.service.d/a.conf');
+    const write = executor.execute({ kind: 'write', path, text: '', mode: 0o644, source: undefined });
+    await expect(write).rejects.toThrow(`${path} cannot be written: part of the path is not a directory`);
+  });
+
   it('reports the output of a failed command', async () => {
     const run = (script: string) => executor.execute({ kind: 'command', argv: ['sh', '-c', script] });
     await expect(run('true')).resolves.toBeUndefined();

@@ -47,6 +47,7 @@ describe('an open that is not answered', () => {
       { first: never, patienceMs: 250, onSlow, instead: () => undefined, next: () => undefined, onRaced: () => {} },
       gone.signal,
     ).catch(() => {});
+    expect(vi.getTimerCount()).toBe(1);
     await vi.advanceTimersByTimeAsync(250);
     expect(askedAt).toBe(100);
     gone.abort();
