@@ -224,7 +224,10 @@ function explain(error: unknown, config: string): Pick<Refused, 'code' | 'messag
     const hint = `Fix ${shellWord(config)} first (see \`fleet-mesh check\`).`;
     return new Refused(EXIT.configuration, error.problems.map(showProblem).join('\n'), hint);
   }
-  if (error instanceof TunnelError) return new Refused(EXIT.failed, `${error.message} [${error.code}]`, error.hint);
+  if (error instanceof TunnelError) {
+    const alias = error.code === 'dns_failed' ? ` An alias of ssh_config needs \`fleet-mesh import ssh-config\`.` : '';
+    return new Refused(EXIT.failed, `${error.message} [${error.code}]`, `${error.hint}${alias}`);
+  }
   throw error;
 }
 

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { command } from '../../../src/operator/control/client.ts';
 import { tunnelsResult } from '../../../src/operator/control/protocol.ts';
+import { RECORD_NAME } from '../../../src/operator/presence/record.ts';
 import { type Entry, parseEntry } from '../../../src/retirement/evidence/entry.ts';
 import { exportLog, type Manifest } from '../../../src/retirement/evidence/export.ts';
 import { readLines } from '../../../src/retirement/evidence/files.ts';
@@ -203,6 +204,10 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
       });
       await mesh.waitForTunnel('up');
       const inside = `/proc/${mesh.daemon.pid}/root${directory}`;
+      // The daemon does not wait for its own record: a disk that is full too early would be told of that too.
+      await waitUntil('the daemon has left its record', () =>
+        readdirSync(inside).some((name) => RECORD_NAME.test(name)),
+      );
       const filler = join(inside, 'filler');
       onTestFinished(() => rmSync(filler, { force: true }));
       expect(() => writeFileSync(filler, Buffer.alloc(1024 * 1024))).toThrow('ENOSPC');
