@@ -113,7 +113,8 @@ describe.skipIf(!has('sshd'))('fleet-mesh init and add', { concurrent: true }, (
     expect(refused.stderr).toContain(fingerprintOf(sshd));
     expect(refused.stderr).toMatch(/without a terminal[\s\S]*--accept-new[\s\S]*Nothing was changed/);
     // A label of 64 characters is no name: the resolver asks nobody.
-    const alias = await runCli(['add', 'db', '-L', '15432:127.0.0.1:5432', 'x'.repeat(64)], env);
+    const noName = ['-i', sshd.clientKeyFile, 'x'.repeat(64)];
+    const alias = await runCli(['add', 'db', '-L', '15432:127.0.0.1:5432', ...noName], env);
     expect(alias).toMatchObject({ code: 1, stderr: expect.stringMatching(/dns_failed[\s\S]*import ssh-config/) });
     expect(readFileSync(file, 'utf8')).toBe(before);
     expect(() => statSync(join(home.path, '.ssh'))).toThrow('ENOENT');
