@@ -37,7 +37,7 @@ export function LinkFacts({ link, now }: { readonly link: Link; readonly now: nu
       {degraded !== null && <p class="trouble warn">{sentence(shown(degraded))}</p>}
       {state !== 'up' && error !== null && (
         <p class="trouble bad">
-          {shown(error.message)}. <b>Fix:</b> <Hint text={error.hint} />
+          {sentence(shown(error.message))} <b>Fix:</b> <Hint text={error.hint} />
         </p>
       )}
       <ul class="plain">

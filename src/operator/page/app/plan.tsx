@@ -52,7 +52,11 @@ function WaveCard({ wave }: { readonly wave: Wave }) {
           {wave.complete ? 'complete' : `${done} of ${wave.steps.length} done`}
         </span>
       </div>
-      {wave.blocked_by.length > 0 && <p class="muted">Waits for wave {wave.blocked_by.join(', ')}.</p>}
+      {wave.blocked_by.length > 0 && (
+        <p class="muted">
+          Waits for wave{wave.blocked_by.length === 1 ? '' : 's'} {wave.blocked_by.join(', ')}.
+        </p>
+      )}
       {wave.complete ? (
         <details>
           <summary class="muted">Steps</summary>
